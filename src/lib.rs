@@ -1,0 +1,33 @@
+//! `mongo-uplink` carries the rows of a SQLite table to a MongoDB collection, exactly once in effect,
+//! whenever the network lets it.
+//!
+//! The modules form floors; each uses only those below it:
+//!
+//! | floor | module | what it is |
+//! |---|---|---|
+//! | 6 | `main` | command line → exit code |
+//! | 5 | [`app`] | builds everything, runs, drains with a limit |
+//! | 4 | [`supervisor`] | the loop: probes, wakes, starts exports |
+//! | 4 | [`http`] | the documented endpoints; reads snapshots, sends commands |
+//! | 3 | [`export`] | one pass: read → compare → send → record |
+//! | 2 | [`source`] | everything SQLite of the application |
+//! | 2 | [`target`] | everything MongoDB |
+//! | 2 | [`ledger`] | local memory of what was delivered |
+//! | 2 | [`systemd`], [`signals`], [`telemetry`] | the host |
+//! | 1 | [`config`] | defaults ← file ← environment ← command line |
+//! | 0 | [`record`], [`backoff`], [`report`] | pure |
+
+pub mod app;
+pub mod backoff;
+pub mod config;
+pub mod export;
+pub mod http;
+pub mod ledger;
+pub mod record;
+pub mod report;
+pub mod signals;
+pub mod source;
+pub mod supervisor;
+pub mod systemd;
+pub mod target;
+pub mod telemetry;

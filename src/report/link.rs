@@ -1,0 +1,43 @@
+//! What is told of the connectivity to MongoDB.
+
+use serde::Serialize;
+
+use super::{Reason, Timestamp};
+
+/// Whether MongoDB can be used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LinkState {
+    /// Not known yet: the first probe is under way.
+    #[default]
+    Unknown,
+    /// The last probe or operation succeeded.
+    Online,
+    /// The last probe or operation failed; the next probe has a time.
+    Offline,
+}
+
+/// A snapshot of the connectivity.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Link {
+    /// Whether MongoDB can be used.
+    pub state: LinkState,
+    /// Since when it is so.
+    pub since: Option<Timestamp>,
+    /// Why it is offline.
+    pub reason: Option<Reason>,
+    /// What was seen, redacted.
+    pub detail: Option<String>,
+    /// What the operator can do about it.
+    pub hint: Option<&'static str>,
+    /// Failed probes in a row.
+    pub attempts: u32,
+    /// When the next probe is due.
+    pub next_probe: Option<Timestamp>,
+    /// When MongoDB last answered well.
+    pub last_success: Option<Timestamp>,
+    /// Which of the configured ways worked last: 0 is `mongodb.uri`, 1 the first fallback.
+    pub way: Option<usize>,
+    /// When the last probe or operation ended.
+    pub checked_at: Option<Timestamp>,
+}

@@ -1,0 +1,13 @@
+//! What the daemon tells about itself: plain snapshots that floors above read and floors below fill in.
+//!
+//! Nothing here holds a value of a row, a connection string or a secret; everything here may be shown.
+
+mod export;
+mod failure;
+mod link;
+mod time;
+
+pub use export::{ExportStatus, Outcome, Progress, RunRequest, RunState, Trigger};
+pub use failure::{Failure, Reason};
+pub use link::{Link, LinkState};
+pub use time::Timestamp;
