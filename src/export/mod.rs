@@ -1,1 +1,16 @@
-//! export
+//! One pass: read → compare → send → record.
+//!
+//! What holds:
+//! - a row is recorded only after its outcome is known; anything else leaves it pending;
+//! - a run begins when there is something to send: a pass that finds nothing leaves no trace;
+//! - `processed = successful + failed + skipped <= total` in each snapshot of the status;
+//! - no read of SQLite is open while the network is waited for.
+
+mod candidate;
+mod deliver;
+mod pass;
+mod rank;
+mod run;
+mod scan;
+
+pub use pass::{Depth, Exporter, PassEnd, PassError};

@@ -1,1 +1,107 @@
-//! ledger
+//! Local memory of what was delivered: `state.db`.
+//!
+//! What holds:
+//! - it only saves work: truncated, corrupted or deleted, it is set aside and filled again by comparing with MongoDB;
+//! - an entry is written after a majority has acknowledged the row, never before;
+//! - all entries speak of one source and one target; if either is another one, they are forgotten;
+//! - it holds keys and hashes of rows, never their values, and no text that could quote one.
+
+mod entry;
+mod error;
+mod open;
+mod remark;
+mod run;
+mod store;
+
+use std::path::PathBuf;
+
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+pub use entry::{Entry, Record};
+pub use error::LedgerError;
+pub use open::Opened;
+pub use remark::{Remark, Remarks};
+pub use run::RunEnd;
+pub use store::{Condition, Store};
+
+/// The ledger, open.
+pub struct Ledger {
+    connection: Connection,
+    /// Where it stands; `None` if it is only kept until the daemon ends.
+    file: Option<open::LedgerFile>,
+}
+
+impl Ledger {
+    /// A fact that survives a restart.
+    ///
+    /// # Errors
+    /// See [`LedgerError`].
+    pub fn fact(&self, name: &str) -> Result<Option<String>, LedgerError> {
+        Ok(self
+            .connection
+            .prepare_cached("SELECT value FROM fact WHERE name = ?1")?
+            .query_row([name], |row| row.get(0))
+            .optional()?)
+    }
+
+    /// Keeps a fact.
+    ///
+    /// # Errors
+    /// See [`LedgerError`].
+    pub fn set_fact(&self, name: &str, value: &str) -> Result<(), LedgerError> {
+        self.connection
+            .prepare_cached(
+                "INSERT INTO fact VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = excluded.value",
+            )?
+            .execute([name, value])?;
+        Ok(())
+    }
+
+    /// Says of which source and target the entries speak from now on. If they spoke of others, all are forgotten, and
+    /// the answer is [`Bound::Forgotten`].
+    ///
+    /// # Errors
+    /// See [`LedgerError`].
+    pub fn bind(&mut self, source: &str, target: &str) -> Result<Bound, LedgerError> {
+        let before = (self.fact("source")?, self.fact("target")?);
+        if before.0.as_deref() == Some(source) && before.1.as_deref() == Some(target) {
+            return Ok(Bound::Same);
+        }
+        let transaction = self.connection.transaction()?;
+        let entries: i64 = transaction.query_row("SELECT count(*) FROM entry", [], |row| row.get(0))?;
+        transaction.execute("DELETE FROM entry", [])?;
+        transaction.execute("DELETE FROM remark", [])?;
+        for (name, value) in [("source", source), ("target", target)] {
+            transaction.execute(
+                "INSERT INTO fact VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = excluded.value",
+                params![name, value],
+            )?;
+        }
+        transaction.commit()?;
+        Ok(if entries > 0 { Bound::Forgotten { entries: entries.unsigned_abs() } } else { Bound::Same })
+    }
+
+    /// Whether the ledger is only kept until the daemon ends, because its directory can't be used.
+    #[must_use]
+    pub fn is_temporary(&self) -> bool {
+        self.file.is_none()
+    }
+
+    /// Where the ledger stands, if it has a file.
+    #[must_use]
+    pub fn path(&self) -> Option<PathBuf> {
+        self.file.as_ref().map(|file| file.path.clone())
+    }
+}
+
+/// What [`Ledger::bind`] found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bound {
+    /// The entries speak of this source and target (or there were none).
+    Same,
+    /// They spoke of others and were forgotten.
+    Forgotten {
+        /// How many there were.
+        entries: u64,
+    },
+}

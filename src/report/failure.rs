@@ -37,6 +37,29 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// Every reason.
+    pub const ALL: [Self; 13] = [
+        Self::Dns,
+        Self::Refused,
+        Self::Unreachable,
+        Self::Timeout,
+        Self::Tls,
+        Self::Auth,
+        Self::NotAuthorized,
+        Self::NotPrimary,
+        Self::NotMongodb,
+        Self::Quota,
+        Self::Disconnected,
+        Self::Options,
+        Self::Server,
+    ];
+
+    /// The reason of this word.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.as_str() == word)
+    }
+
     /// The word used in JSON, logs and metrics.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -68,7 +91,9 @@ impl Reason {
             Self::Tls => "Check tlsCAFile, the certificate's names and dates, and this host's clock.",
             Self::Auth => "Correct the user name, password and authSource in mongodb.uri.",
             Self::NotAuthorized => "Grant the user find, insert and update on the collection.",
-            Self::NotPrimary => "Wait for the set to elect a primary, or name all of its members in mongodb.uri.",
+            Self::NotPrimary => {
+                "Wait for the set to elect a primary, or name all of its members in mongodb.uri."
+            }
             Self::NotMongodb => "Correct host, port and tls in mongodb.uri: something else answers there.",
             Self::Quota => "Free space on the MongoDB server, or raise its quota.",
             Self::Disconnected => "Nothing to do unless it happens often: then check the network's quality.",

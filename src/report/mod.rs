@@ -5,9 +5,11 @@
 mod export;
 mod failure;
 mod link;
+mod summary;
 mod time;
 
 pub use export::{ExportStatus, Outcome, Progress, RunRequest, RunState, Trigger};
 pub use failure::{Failure, Reason};
 pub use link::{Link, LinkState};
+pub use summary::Summary;
 pub use time::Timestamp;

@@ -1,0 +1,56 @@
+//! A row on its way.
+
+use mongodb::bson::Bson;
+use mongodb::bson::oid::ObjectId;
+use mongodb::bson::raw::RawDocumentBuf;
+
+use crate::record::{DuplicateKey, Value};
+
+/// A row that may have to be sent.
+#[derive(Clone, Debug)]
+pub(super) struct Candidate {
+    /// Where it stands, as the ledger keys it.
+    pub(super) position: Value,
+    /// Its key, as people know it.
+    pub(super) key: String,
+    /// Its document's `_id`.
+    pub(super) id: ObjectId,
+    /// The hash of its values.
+    pub(super) content: [u8; 16],
+    /// Its duplicate key; `None` if duplicates aren't skipped, or it has none.
+    pub(super) duplicate: Option<DuplicateKey>,
+    /// Its column of the last change.
+    pub(super) updated: Value,
+    /// Its document; `None` if it is larger than MongoDB takes.
+    pub(super) document: Option<RawDocumentBuf>,
+    /// Whether the ledger knows this very content already (a manual export looks at such rows too).
+    pub(super) known: bool,
+}
+
+/// What became of a candidate.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Verdict {
+    /// Inserted by this run.
+    Inserted,
+    /// Its copy holds this content. `writer` is the export that wrote it.
+    There {
+        /// The export that wrote the copy last.
+        writer: Option<String>,
+        /// Whether that was an update.
+        updated: bool,
+    },
+    /// Its copy holds another content and stays as it is, by the rule for updates.
+    Kept,
+    /// Another document has its duplicate key.
+    Duplicate {
+        /// That document's `_id`.
+        of: Bson,
+    },
+    /// MongoDB refused it.
+    Rejected {
+        /// The server's error code.
+        code: i32,
+        /// Why; quotes nothing.
+        detail: String,
+    },
+}

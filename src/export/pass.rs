@@ -1,0 +1,397 @@
+//! A pass: one look at the table, and a run if there is something to send.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+
+use super::deliver::{Rules, deliver};
+use super::run::Run;
+use super::scan::{Batch, Scan, ScanError, Scope};
+use crate::config::{self, Config};
+use crate::ledger::{Bound, Condition, LedgerError, Store};
+use crate::record::Provenance;
+use crate::report::{ExportStatus, Failure, Reason, RunRequest, Timestamp};
+use crate::source::{Reader, SourceError};
+use crate::target::{Indexes, Target};
+
+/// How deep an automatic pass looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Depth {
+    /// Every row is compared with the ledger.
+    Full,
+    /// Rows behind the last known one; every row, if that can't be enough or a comparison is due.
+    Tail,
+}
+
+/// How a pass ended that didn't fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PassEnd {
+    /// Everything that it was to look at was dealt with. A full comparison is wanted after this time, if only the
+    /// table's tail was looked at.
+    Complete {
+        /// When to look again, even if nothing changes.
+        again_in: Option<Duration>,
+    },
+    /// It was asked to stop.
+    Stopped,
+}
+
+/// Why a pass broke off. Whatever wasn't recorded is still pending.
+#[derive(Debug, thiserror::Error)]
+pub enum PassError {
+    /// MongoDB can't be used.
+    #[error(transparent)]
+    Target(#[from] Failure),
+    /// The table can't be read.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// The ledger can't be used.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// A part of the work panicked.
+    #[error("an internal error")]
+    Internal,
+}
+
+impl From<ScanError> for PassError {
+    fn from(error: ScanError) -> Self {
+        match error {
+            ScanError::Source(error) => Self::Source(error),
+            ScanError::Ledger(error) => Self::Ledger(error),
+        }
+    }
+}
+
+impl PassError {
+    fn reason(&self) -> Option<Reason> {
+        if let Self::Target(failure) = self { Some(failure.reason) } else { None }
+    }
+}
+
+/// The part of the time that full comparisons may take while the table changes: one in this many.
+const COMPARISON_SHARE: u32 = 20;
+
+/// The shortest time between two full comparisons of a table that keeps changing.
+const COMPARISON_GAP: Duration = Duration::from_millis(250);
+
+/// Makes passes, one at a time.
+pub struct Exporter {
+    config: Arc<Config>,
+    source_id: String,
+    store: Arc<Store>,
+    status: watch::Sender<ExportStatus>,
+    stop: Arc<AtomicBool>,
+    /// When the last full comparison ended, and how long it took.
+    compared: Option<(Instant, Duration)>,
+    /// What was said already, so that it is said once.
+    said: Said,
+}
+
+#[derive(Default)]
+struct Said {
+    missing_columns: bool,
+    missing_index: bool,
+    no_uuid: bool,
+    temporary: bool,
+}
+
+impl Exporter {
+    /// An exporter for the configured table. `source_id` tells host, database and table; `stop` is looked at between
+    /// batches.
+    #[must_use]
+    pub fn new(
+        config: Arc<Config>,
+        source_id: String,
+        store: Arc<Store>,
+        status: watch::Sender<ExportStatus>,
+        stop: Arc<AtomicBool>,
+    ) -> Self {
+        Self { config, source_id, store, status, stop, compared: None, said: Said::default() }
+    }
+
+    /// An automatic pass: sends what is pending.
+    ///
+    /// # Errors
+    /// See [`PassError`]; the status tells of the run, if one had begun.
+    pub async fn automatic(
+        &mut self,
+        target: &Target,
+        depth: Depth,
+        request: &RunRequest,
+    ) -> Result<PassEnd, PassError> {
+        let bound = self.prepare(target).await?;
+        let depth = if bound == Bound::Same { depth } else { Depth::Full };
+        let began = Instant::now();
+        let depth = self.due(depth);
+        let mut scan = self.open(Scope::Pending, request, depth).await?;
+        let full = scan.from_start;
+        let end = self.work(target, &mut scan, request, None).await?;
+        if end == PassEnd::Stopped {
+            return Ok(end);
+        }
+        if full {
+            self.compared = Some((Instant::now(), began.elapsed()));
+        }
+        let again_in = if full { None } else { Some(self.next_comparison()) };
+        Ok(PassEnd::Complete { again_in })
+    }
+
+    /// A manual export: considers every row, and checks against MongoDB itself.
+    ///
+    /// # Errors
+    /// See [`PassError`]; the status tells of the run.
+    pub async fn manual(
+        &mut self,
+        target: &Target,
+        request: &RunRequest,
+        export_id: &str,
+    ) -> Result<PassEnd, PassError> {
+        self.prepare(target).await?;
+        let mut scan = self.open(Scope::Everything, request, Depth::Full).await?;
+        self.work(target, &mut scan, request, Some(export_id)).await
+    }
+
+    /// Whether the tail is enough now.
+    fn due(&self, depth: Depth) -> Depth {
+        match self.compared {
+            Some((at, took)) if depth == Depth::Tail && at.elapsed() < gap(took) => Depth::Tail,
+            _ => Depth::Full,
+        }
+    }
+
+    fn next_comparison(&self) -> Duration {
+        self.compared.map_or(COMPARISON_GAP, |(at, took)| gap(took).saturating_sub(at.elapsed()))
+    }
+
+    /// Makes sure of the ledger and the collection, and that they belong together.
+    async fn prepare(&mut self, target: &Target) -> Result<Bound, PassError> {
+        let prepared = target.prepare(&self.config.export.duplicate_key).await?;
+        if let Indexes::Missing(failure) = &prepared.indexes
+            && !std::mem::replace(&mut self.said.missing_index, true)
+        {
+            tracing::warn!(
+                event = "index_missing",
+                reason = failure.reason.as_str(),
+                detail = failure.detail.as_str(),
+                "An index for duplicates can't be made: they are looked up all the same, slower, and two hosts at the \
+                 same moment might both insert a person"
+            );
+        }
+        if !prepared.has_uuid && !std::mem::replace(&mut self.said.no_uuid, true) {
+            tracing::warn!(
+                event = "collection_uuid_unknown",
+                "Without the right to list collections, a dropped collection isn't noticed"
+            );
+        }
+        let (store, source) = (Arc::clone(&self.store), self.source_id.clone());
+        let (condition, bound) = blocking(move || {
+            let condition = store.refresh()?;
+            Ok::<_, LedgerError>((condition, store.with(|ledger| ledger.bind(&source, &prepared.id))?))
+        })
+        .await?;
+        match condition {
+            Condition::Kept => {}
+            Condition::Rebuilt => tracing::warn!(
+                event = "ledger_rebuilt",
+                "The ledger was damaged or gone: every row is compared with MongoDB"
+            ),
+            Condition::Temporary if self.said.temporary => {}
+            Condition::Temporary => tracing::warn!(
+                event = "ledger_temporary",
+                "The state directory can't be used: what is learned lasts until the daemon ends"
+            ),
+        }
+        self.said.temporary = condition == Condition::Temporary;
+        if let Bound::Forgotten { entries } = bound {
+            tracing::warn!(
+                event = "target_changed",
+                entries,
+                "The collection or the table is another one than before: every row is sent that isn't there"
+            );
+        }
+        Ok(bound)
+    }
+
+    /// Opens the table and decides where to begin.
+    async fn open(&mut self, scope: Scope, request: &RunRequest, depth: Depth) -> Result<Opened, PassError> {
+        let config = Arc::clone(&self.config);
+        let store = Arc::clone(&self.store);
+        let provenance = Provenance {
+            export_id: String::new(),
+            source: self.source_id.clone(),
+            exported_at: String::new(),
+        };
+        let skip_duplicates = request.skip_duplicates;
+        let opened = blocking(move || {
+            let mut reader = Reader::open(&config.sqlite, &config.export.duplicate_key)?;
+            let missing = reader.missing_duplicate_columns().to_vec();
+            let highest = store.with(|ledger| ledger.highest_rowid())?;
+            let after = if scope == Scope::Pending && depth == Depth::Tail && reader.has_lasting_rowids() {
+                // The table's end before the ledger's: it was emptied, or ids were given again.
+                let end = reader.highest_rowid()?;
+                highest.filter(|highest| end.is_some_and(|end| end >= *highest))
+            } else {
+                None
+            };
+            let total = match (scope, after) {
+                (Scope::Everything, _) => reader.count(None)?,
+                (Scope::Pending, after) => reader.count(after.or(highest))?,
+            };
+            let scan = Scan::new(reader, store, provenance, scope, skip_duplicates, after)?;
+            Ok::<_, ScanError>((scan, total, missing, after.is_none()))
+        })
+        .await?;
+        let (scan, total, missing, from_start) = opened;
+        if !missing.is_empty() && !std::mem::replace(&mut self.said.missing_columns, true) {
+            tracing::warn!(
+                event = "duplicate_columns_missing",
+                columns = missing.join(", "),
+                "The table lacks columns of the duplicate key: no row is taken for a duplicate"
+            );
+        }
+        Ok(Opened { scan: Some(scan), total, from_start })
+    }
+
+    /// Carries batch after batch. The run begins with the first row that has to be sent; a manual one begins at once.
+    async fn work(
+        &mut self,
+        target: &Target,
+        opened: &mut Opened,
+        request: &RunRequest,
+        manual: Option<&str>,
+    ) -> Result<PassEnd, PassError> {
+        let mut run = None;
+        let result = self.batches(target, opened, request, manual, &mut run).await;
+        if let Some(run) = run {
+            let ended = match &result {
+                Ok(PassEnd::Complete { .. }) => Ok(()),
+                Ok(PassEnd::Stopped) => Err((None, "stopped by request".to_owned())),
+                Err(error) => Err((error.reason(), error.to_string())),
+            };
+            blocking(move || {
+                run.end(ended);
+                Ok::<_, PassError>(())
+            })
+            .await?;
+        }
+        result
+    }
+
+    async fn batches(
+        &mut self,
+        target: &Target,
+        opened: &mut Opened,
+        request: &RunRequest,
+        manual: Option<&str>,
+        run: &mut Option<Run>,
+    ) -> Result<PassEnd, PassError> {
+        let mut scan = opened.scan.take().ok_or(PassError::Internal)?;
+        let rules = rules(&self.config, &scan);
+        let size = usize::from(request.batch_size);
+        let export_id = match manual {
+            Some(id) => id.to_owned(),
+            None => self.new_export_id().await?,
+        };
+        loop {
+            let provenance = Provenance {
+                export_id: export_id.clone(),
+                source: self.source_id.clone(),
+                exported_at: Timestamp::now().to_string(),
+            };
+            let stop = Arc::clone(&self.stop);
+            let (returned, batch) = blocking(move || {
+                scan.set_provenance(provenance);
+                let batch = scan.next_batch(size, &|| stop.load(Ordering::Relaxed))?;
+                Ok::<_, PassError>((scan, batch))
+            })
+            .await?;
+            scan = returned;
+            if run.is_none() && (manual.is_some() || !batch.candidates.is_empty()) {
+                *run = Some(self.begin(request, &export_id, opened.total).await?);
+            }
+            if self.stop.load(Ordering::Relaxed) {
+                return Ok(PassEnd::Stopped);
+            }
+            let Batch { candidates, done } = batch;
+            if !candidates.is_empty() {
+                let verdicts = deliver(target, &rules, &candidates).await?;
+                let mut carried = run.take().ok_or(PassError::Internal)?;
+                let (carried, result) = blocking(move || {
+                    let result = carried.record(&candidates, &verdicts);
+                    Ok::<_, PassError>((carried, result))
+                })
+                .await?;
+                *run = Some(carried);
+                result?;
+            }
+            if done {
+                if opened.from_start {
+                    let (store, last) = (Arc::clone(&self.store), scan.last_rowid());
+                    blocking(move || store.with(|ledger| ledger.forget_behind(last))).await?;
+                }
+                return Ok(PassEnd::Complete { again_in: None });
+            }
+        }
+    }
+
+    async fn begin(&self, request: &RunRequest, export_id: &str, total: u64) -> Result<Run, PassError> {
+        let (store, status) = (Arc::clone(&self.store), self.status.clone());
+        let (request, export_id) = (*request, export_id.to_owned());
+        Ok(blocking(move || Run::begin(&store, &status, &request, &export_id, total)).await?)
+    }
+
+    /// `export_YYYYMMDD_HHMMSS`, with a number behind it if there is one of this second already.
+    ///
+    /// # Errors
+    /// See [`PassError`].
+    pub async fn new_export_id(&self) -> Result<String, PassError> {
+        let store = Arc::clone(&self.store);
+        Ok(blocking(move || {
+            let base = format!("export_{}", Timestamp::now().compact());
+            let mut id = base.clone();
+            let mut next = 2;
+            while store.with(|ledger| ledger.knows_run(&id))? {
+                id = format!("{base}_{next}");
+                next += 1;
+            }
+            Ok::<_, LedgerError>(id)
+        })
+        .await?)
+    }
+}
+
+/// A scan, ready to begin.
+struct Opened {
+    scan: Option<Scan>,
+    /// Rows to look at, as far as is known.
+    total: u64,
+    /// Whether every row will be looked at.
+    from_start: bool,
+}
+
+fn gap(took: Duration) -> Duration {
+    (took * COMPARISON_SHARE).max(COMPARISON_GAP)
+}
+
+fn rules(config: &Config, scan: &Scan) -> Rules {
+    let shape = scan.shape();
+    let duplicate_columns = shape.duplicate.iter().map(|&column| shape.name(column).to_owned()).collect();
+    let updated_column = shape.updated.map(|column| shape.name(column).to_owned());
+    let config::Export { updates, .. } = config.export;
+    Rules { duplicate_columns, updated_column, updates }
+}
+
+/// Runs blocking work on its own thread.
+async fn blocking<T, E>(work: impl FnOnce() -> Result<T, E> + Send + 'static) -> Result<T, PassError>
+where
+    T: Send + 'static,
+    E: Send + 'static,
+    PassError: From<E>,
+{
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result.map_err(PassError::from),
+        Err(_) => Err(PassError::Internal),
+    }
+}

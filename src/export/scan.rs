@@ -1,0 +1,250 @@
+//! From the table to candidates: reads page by page and leaves out what the ledger knows.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use super::candidate::Candidate;
+use super::rank::Ranks;
+use crate::ledger::{LedgerError, Store};
+use crate::record::{
+    Fingerprinter, Position, Provenance, Shape, Value, ValueRef, document, metadata, original_id,
+};
+use crate::report::Outcome;
+use crate::source::{PageEnd, Reader, RowRef, SourceError, Visitor};
+use crate::target::MAX_DOCUMENT_BYTES;
+
+/// Rows read in one go: a few milliseconds, after which the application's WAL can be checkpointed.
+const PAGE_ROWS: u32 = 2_000;
+
+/// Documents waiting to be sent, in bytes: the bound on memory when rows are large. One more row may come on top.
+const BATCH_BYTES: usize = 4 * 1024 * 1024;
+
+/// What a scan is to find.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Scope {
+    /// Rows that the ledger doesn't know, or knows with another content.
+    Pending,
+    /// Every row.
+    Everything,
+}
+
+/// Why a scan broke off.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ScanError {
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+}
+
+/// A batch of candidates.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    pub(super) candidates: Vec<Candidate>,
+    /// Whether the table's end was reached.
+    pub(super) done: bool,
+}
+
+/// Goes through the table once. Its calls block: for blocking threads only.
+pub(super) struct Scan {
+    reader: Reader,
+    store: Arc<Store>,
+    fingerprinter: Fingerprinter,
+    /// `None` where the start of the table isn't read, so that ranks are unknown.
+    ranks: Option<Ranks>,
+    provenance: Provenance,
+    scope: Scope,
+    skip_duplicates: bool,
+    after: Option<Position>,
+    /// Rows that were left to a scan from the start, as their rank is unknown.
+    pub(super) deferred: u64,
+    /// Rows that were read.
+    pub(super) scanned: u64,
+}
+
+impl Scan {
+    /// A scan of the rows behind rowid `after`, or of all.
+    pub(super) fn new(
+        reader: Reader,
+        store: Arc<Store>,
+        provenance: Provenance,
+        scope: Scope,
+        skip_duplicates: bool,
+        after: Option<i64>,
+    ) -> Result<Self, ScanError> {
+        let fingerprinter = Fingerprinter::new(&provenance.source, reader.shape());
+        let ranks = if after.is_none() { Some(Ranks::new()?) } else { None };
+        let after = after.map(Position::Rowid);
+        Ok(Self {
+            reader,
+            store,
+            fingerprinter,
+            ranks,
+            provenance,
+            scope,
+            skip_duplicates,
+            after,
+            deferred: 0,
+            scanned: 0,
+        })
+    }
+
+    /// The table's columns and what they mean.
+    pub(super) fn shape(&self) -> &Shape {
+        self.reader.shape()
+    }
+
+    /// What the documents say of where they came from, from now on.
+    pub(super) fn set_provenance(&mut self, provenance: Provenance) {
+        self.provenance = provenance;
+    }
+
+    /// The rowid of the last row that was read.
+    pub(super) fn last_rowid(&self) -> Option<i64> {
+        if let Some(Position::Rowid(rowid)) = self.after { Some(rowid) } else { None }
+    }
+
+    /// The next candidates, at most `size` of them; fewer only at the table's end, or if they are large. `stop` is asked
+    /// between pages.
+    pub(super) fn next_batch(&mut self, size: usize, stop: &dyn Fn() -> bool) -> Result<Batch, ScanError> {
+        let mut batch = Batch::default();
+        let mut bytes = 0;
+        while batch.candidates.len() < size && bytes < BATCH_BYTES && !batch.done && !stop() {
+            let wanted = match self.scope {
+                Scope::Pending => PAGE_ROWS,
+                Scope::Everything => u32::try_from(size - batch.candidates.len()).unwrap_or(PAGE_ROWS),
+            };
+            let mut page = Page {
+                scan: Context {
+                    shape: self.reader.shape().clone(),
+                    store: &self.store,
+                    fingerprinter: &self.fingerprinter,
+                    ranks: self.ranks.as_ref(),
+                    provenance: &self.provenance,
+                    scope: self.scope,
+                    skip_duplicates: self.skip_duplicates,
+                },
+                room: size - batch.candidates.len(),
+                room_bytes: BATCH_BYTES - bytes,
+                taken: Taken::default(),
+                error: None,
+            };
+            let PageEnd { last, done } = self.reader.page(self.after.as_ref(), wanted, &mut page)?;
+            let Page { taken, error, .. } = page;
+            if let Some(error) = error {
+                return Err(error.into());
+            }
+            if let Some(ranks) = &self.ranks {
+                ranks.keep()?;
+            }
+            self.after = last.or(self.after.take());
+            self.deferred += taken.deferred;
+            self.scanned += taken.scanned;
+            bytes += taken.bytes;
+            batch.candidates.extend(taken.candidates);
+            batch.done = done;
+        }
+        Ok(batch)
+    }
+}
+
+/// What a page's rows are judged with.
+struct Context<'a> {
+    shape: Shape,
+    store: &'a Store,
+    fingerprinter: &'a Fingerprinter,
+    ranks: Option<&'a Ranks>,
+    provenance: &'a Provenance,
+    scope: Scope,
+    skip_duplicates: bool,
+}
+
+#[derive(Default)]
+struct Taken {
+    candidates: Vec<Candidate>,
+    bytes: usize,
+    deferred: u64,
+    scanned: u64,
+}
+
+struct Page<'a> {
+    scan: Context<'a>,
+    room: usize,
+    room_bytes: usize,
+    taken: Taken,
+    error: Option<LedgerError>,
+}
+
+impl Visitor for Page<'_> {
+    fn begin(&mut self) {
+        self.taken = Taken::default();
+        self.error = self.scan.ranks.and_then(|ranks| ranks.begin().err());
+    }
+
+    fn row(&mut self, row: RowRef<'_>) -> ControlFlow<()> {
+        match self.judge(&row) {
+            Ok(()) if self.taken.candidates.len() < self.room && self.taken.bytes < self.room_bytes => {
+                ControlFlow::Continue(())
+            }
+            Ok(()) => ControlFlow::Break(()),
+            Err(error) => {
+                self.error = Some(error);
+                ControlFlow::Break(())
+            }
+        }
+    }
+}
+
+impl Page<'_> {
+    fn judge(&mut self, row: &RowRef<'_>) -> Result<(), LedgerError> {
+        let scan = &self.scan;
+        self.taken.scanned += 1;
+        let content = scan.fingerprinter.content(row.values);
+        let mut rank = 0;
+        if scan.fingerprinter.needs_rank(row.values) {
+            let Some(ranks) = scan.ranks else {
+                self.taken.deferred += 1;
+                return Ok(());
+            };
+            rank = ranks.next(&content)?;
+        }
+        let position = row.position.to_value();
+        let entry = scan.store.with(|ledger| ledger.entry(position.as_ref()))?;
+        let known = entry.is_some_and(|entry| {
+            // A duplicate that was skipped is pending again when duplicates aren't skipped any more.
+            entry.content == content && (entry.outcome != Outcome::Duplicate || scan.skip_duplicates)
+        });
+        if known && scan.scope == Scope::Pending {
+            return Ok(());
+        }
+        let candidate = scan.candidate(row, position, content, rank, known);
+        self.taken.bytes += candidate.document.as_ref().map_or(0, |document| document.as_bytes().len());
+        self.taken.candidates.push(candidate);
+        Ok(())
+    }
+}
+
+impl Context<'_> {
+    fn candidate(
+        &self,
+        row: &RowRef<'_>,
+        position: Value,
+        content: [u8; 16],
+        rank: u64,
+        known: bool,
+    ) -> Candidate {
+        let values = row.values;
+        let id = self.fingerprinter.id(values, rank);
+        let key = original_id(&self.shape, &row.position, values);
+        let duplicate = if self.skip_duplicates { self.fingerprinter.duplicate_key(values) } else { None };
+        let weight: usize = values.iter().map(|value| value.weight()).sum();
+        let document = (weight <= MAX_DOCUMENT_BYTES)
+            .then(|| {
+                let metadata = metadata(self.provenance, &key, &content, duplicate.as_ref());
+                document(id, &self.shape, values, &metadata)
+            })
+            .filter(|document| document.as_bytes().len() <= MAX_DOCUMENT_BYTES);
+        let updated = self.shape.updated.map_or(ValueRef::Null, |column| values[column]).to_owned();
+        Candidate { position, key, id, content, duplicate, updated, document, known }
+    }
+}

@@ -1,0 +1,150 @@
+//! What became of each row.
+
+use mongodb::bson::oid::ObjectId;
+use rusqlite::{OptionalExtension as _, params};
+
+use super::{Ledger, LedgerError};
+use crate::record::ValueRef;
+use crate::report::{Outcome, Timestamp};
+
+/// What is remembered of a row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Its document's `_id`.
+    pub id: ObjectId,
+    /// The hash of its values when it was dealt with.
+    pub content: [u8; 16],
+    /// What became of it.
+    pub outcome: Outcome,
+}
+
+/// What is to be remembered of a row.
+#[derive(Clone, Debug)]
+pub struct Record<'a> {
+    /// Where it stands.
+    pub position: ValueRef<'a>,
+    /// Its key, as people know it.
+    pub key: &'a str,
+    /// Its document's `_id`.
+    pub id: ObjectId,
+    /// The hash of its values.
+    pub content: [u8; 16],
+    /// What became of it.
+    pub outcome: Outcome,
+    /// If it was rejected, MongoDB's error code.
+    pub code: Option<i32>,
+    /// If it isn't in the collection: why, without any value of it.
+    pub detail: &'a str,
+    /// If it is a duplicate: of which document.
+    pub duplicate_of: Option<ObjectId>,
+}
+
+impl Ledger {
+    /// What is remembered of the row at this position.
+    ///
+    /// # Errors
+    /// See [`LedgerError`].
+    pub fn entry(&self, position: ValueRef<'_>) -> Result<Option<Entry>, LedgerError> {
+        self.connection
+            .prepare_cached("SELECT id, content, outcome FROM entry WHERE position = ?1")?
+            .query_row([position], |row| Ok((row.get::<_, [u8; 12]>(0)?, row.get(1)?, row.get::<_, i64>(2)?)))
+            .optional()?
+            .map(|(id, content, outcome)| {
+                let outcome = outcome_of(outcome).ok_or(LedgerError::Damaged)?;
+                Ok(Entry { id: ObjectId::from_bytes(id), content, outcome })
+            })
+            .transpose()
+    }
+
+    /// The highest rowid that is remembered; `None` if there is no entry.
+    ///
+    /// # Errors
+    /// See [`LedgerError`].
+    pub fn highest_rowid(&self) -> Result<Option<i64>, LedgerError> {
+        Ok(self
+            .connection
+            .prepare_cached("SELECT position FROM entry WHERE typeof(position) = 'integer' ORDER BY position DESC LIMIT 1")?
+            .query_row([], |row| row.get(0))
+            .optional()?)
+    }
+
+    /// Forgets rows behind the table's last one, which a scan of the whole table has found to be gone.
+    ///
+    /// # Errors
+    /// See [`LedgerError`].
+    pub fn forget_behind(&mut self, last: Option<i64>) -> Result<(), LedgerError> {
+        let transaction = self.connection.transaction()?;
+        for table in ["entry", "remark"] {
+            transaction
+                .prepare_cached(&format!(
+                    "DELETE FROM {table} WHERE position > ?1 AND typeof(position) = 'integer'"
+                ))?
+                .execute([last.unwrap_or(i64::MIN)])?;
+        }
+        transaction.commit()?;
+        Ok(())
+    }
+
+    /// Remembers the outcomes of a batch: all of them, or none.
+    ///
+    /// # Errors
+    /// See [`LedgerError`].
+    pub fn record(&mut self, run: i64, batch: &[Record<'_>], now: Timestamp) -> Result<(), LedgerError> {
+        let transaction = self.connection.transaction()?;
+        for record in batch {
+            transaction
+                .prepare_cached(
+                    "INSERT INTO entry VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO UPDATE SET
+                     id = excluded.id, content = excluded.content, outcome = excluded.outcome, run = excluded.run",
+                )?
+                .execute(params![
+                    record.position,
+                    record.id.bytes(),
+                    record.content,
+                    outcome_code(record.outcome),
+                    run
+                ])?;
+            if record.outcome == Outcome::Exported {
+                transaction
+                    .prepare_cached("DELETE FROM remark WHERE position = ?1")?
+                    .execute([record.position])?;
+            } else {
+                transaction
+                    .prepare_cached(
+                        "INSERT INTO remark VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1, ?7, ?7) ON CONFLICT DO UPDATE SET
+                         key = excluded.key, outcome = excluded.outcome, code = excluded.code,
+                         detail = excluded.detail, duplicate_of = excluded.duplicate_of,
+                         attempts = attempts + 1, last_at = excluded.last_at",
+                    )?
+                    .execute(params![
+                        record.position,
+                        record.key,
+                        outcome_code(record.outcome),
+                        record.code,
+                        record.detail,
+                        record.duplicate_of.map(|id| id.bytes()),
+                        now.as_millis(),
+                    ])?;
+            }
+        }
+        transaction.commit()?;
+        Ok(())
+    }
+}
+
+pub(super) fn outcome_code(outcome: Outcome) -> i64 {
+    match outcome {
+        Outcome::Exported => 1,
+        Outcome::Duplicate => 2,
+        Outcome::Rejected => 3,
+    }
+}
+
+pub(super) fn outcome_of(code: i64) -> Option<Outcome> {
+    match code {
+        1 => Some(Outcome::Exported),
+        2 => Some(Outcome::Duplicate),
+        3 => Some(Outcome::Rejected),
+        _ => None,
+    }
+}

@@ -1,0 +1,46 @@
+-- One row of the source table that was dealt with. `position` is where the row stood, `id` its document's _id,
+-- `content` the hash of all its values, `outcome` what became of it (see outcome_code in entry.rs), `run` which export.
+CREATE TABLE entry (
+    position PRIMARY KEY,
+    id       BLOB    NOT NULL,
+    content  BLOB    NOT NULL,
+    outcome  INTEGER NOT NULL,
+    run      INTEGER NOT NULL
+) WITHOUT ROWID;
+
+-- What there is to tell of a row that isn't in the collection. `detail` never holds a value of the row.
+CREATE TABLE remark (
+    position     PRIMARY KEY,
+    key          TEXT    NOT NULL,
+    outcome      INTEGER NOT NULL,
+    code         INTEGER,
+    detail       TEXT    NOT NULL,
+    duplicate_of BLOB,
+    attempts     INTEGER NOT NULL,
+    first_at     INTEGER NOT NULL,
+    last_at      INTEGER NOT NULL
+) WITHOUT ROWID;
+
+-- One export. Times are milliseconds since the Unix epoch; `ended_at` is NULL while it runs.
+CREATE TABLE run (
+    number     INTEGER PRIMARY KEY,
+    export_id  TEXT    NOT NULL UNIQUE,
+    trigger    TEXT    NOT NULL,
+    started_at INTEGER NOT NULL,
+    ended_at   INTEGER,
+    state      TEXT    NOT NULL,
+    total      INTEGER NOT NULL DEFAULT 0,
+    successful INTEGER NOT NULL DEFAULT 0,
+    failed     INTEGER NOT NULL DEFAULT 0,
+    skipped    INTEGER NOT NULL DEFAULT 0,
+    updated    INTEGER NOT NULL DEFAULT 0,
+    duplicates INTEGER NOT NULL DEFAULT 0,
+    reason     TEXT,
+    error      TEXT
+);
+
+-- Which source and which target the entries speak of, and what else must survive a restart.
+CREATE TABLE fact (
+    name  TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) WITHOUT ROWID;

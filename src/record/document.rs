@@ -1,0 +1,158 @@
+//! The exported document: every column under its own name with its own storage class, and where it came from.
+
+use mongodb::bson::oid::ObjectId;
+use mongodb::bson::raw::{RawBinaryRef, RawBsonRef, RawDocument, RawDocumentBuf};
+use mongodb::bson::spec::BinarySubtype;
+use mongodb::bson::{Binary, Bson, cstr};
+
+use super::{DuplicateKey, Position, Shape, ValueRef};
+
+/// The version of the document's form.
+pub const EXPORT_VERSION: &str = "1.0";
+
+/// Where a document came from: what `export_metadata` holds beside the row's own key.
+#[derive(Clone, Debug)]
+pub struct Provenance {
+    /// The export that wrote it.
+    pub export_id: String,
+    /// Host, database and table.
+    pub source: String,
+    /// When the export wrote it, RFC 3339.
+    pub exported_at: String,
+}
+
+/// The row's columns alone, as they stand in the document.
+#[must_use]
+pub fn columns(shape: &Shape, values: &[ValueRef<'_>]) -> RawDocumentBuf {
+    let mut document = RawDocumentBuf::new();
+    append_columns(&mut document, shape, values);
+    document
+}
+
+/// The whole document. `duplicate_key` is left out of it if duplicates aren't skipped.
+#[must_use]
+pub fn document(
+    id: ObjectId,
+    shape: &Shape,
+    values: &[ValueRef<'_>],
+    metadata: &RawDocumentBuf,
+) -> RawDocumentBuf {
+    let mut document = RawDocumentBuf::new();
+    document.append(cstr!("_id"), id);
+    append_columns(&mut document, shape, values);
+    document.append(cstr!("export_metadata"), metadata);
+    document
+}
+
+/// The same document without a place in the unique index on the duplicate key.
+#[must_use]
+pub fn without_duplicate_key(document: &RawDocument) -> RawDocumentBuf {
+    let mut copy = RawDocumentBuf::new();
+    // The iteration ends at the first malformed element; this document was made here.
+    for (name, value) in document.iter().flatten() {
+        match (name.as_str(), value) {
+            ("export_metadata", RawBsonRef::Document(metadata)) => {
+                let kept = metadata.iter().flatten().filter(|(name, _)| name.as_str() != "duplicate_key");
+                copy.append(name, &kept.collect::<RawDocumentBuf>());
+            }
+            (_, value) => copy.append(name, value),
+        }
+    }
+    copy
+}
+
+/// The document's `export_metadata`.
+#[must_use]
+pub fn metadata(
+    provenance: &Provenance,
+    original_id: &str,
+    content: &[u8; 16],
+    duplicate_key: Option<&DuplicateKey>,
+) -> RawDocumentBuf {
+    let mut metadata = RawDocumentBuf::new();
+    metadata.append(cstr!("exported_at"), provenance.exported_at.as_str());
+    metadata.append(cstr!("original_sqlite_id"), original_id);
+    metadata.append(cstr!("export_version"), EXPORT_VERSION);
+    metadata.append(cstr!("export_id"), provenance.export_id.as_str());
+    metadata.append(cstr!("source"), provenance.source.as_str());
+    metadata.append(cstr!("content"), generic(content));
+    if let Some(key) = duplicate_key {
+        metadata.append(cstr!("duplicate_key"), generic(&key.hash));
+    }
+    metadata
+}
+
+/// The row's key as people know it: the primary key's value, the rowid if there is none, a JSON list if the key has
+/// several columns. Bytes that aren't text are shown in hexadecimal.
+#[must_use]
+pub fn original_id(shape: &Shape, position: &Position, values: &[ValueRef<'_>]) -> String {
+    match (shape.key.as_slice(), position) {
+        ([], Position::Rowid(rowid)) => rowid.to_string(),
+        ([column], _) => match shown(values[*column]) {
+            serde_json::Value::String(text) => text,
+            other => other.to_string(),
+        },
+        (columns, _) => {
+            columns.iter().map(|&column| shown(values[column])).collect::<serde_json::Value>().to_string()
+        }
+    }
+}
+
+/// A value as JSON shows it; bytes that aren't text in hexadecimal.
+#[must_use]
+pub fn shown(value: ValueRef<'_>) -> serde_json::Value {
+    match value {
+        ValueRef::Null => serde_json::Value::Null,
+        ValueRef::Integer(i) => i.into(),
+        ValueRef::Real(r) => serde_json::Number::from_f64(r).map_or_else(|| r.to_string().into(), Into::into),
+        ValueRef::Text(bytes) => std::str::from_utf8(bytes).map_or_else(|_| hex(bytes).into(), Into::into),
+        ValueRef::Blob(bytes) => hex(bytes).into(),
+    }
+}
+
+/// The value as BSON, by its storage class: an integer as Int32 if it fits, text that isn't UTF-8 as Binary.
+#[must_use]
+pub fn bson(value: ValueRef<'_>) -> Bson {
+    match value {
+        ValueRef::Null => Bson::Null,
+        ValueRef::Integer(i) => i32::try_from(i).map_or(Bson::Int64(i), Bson::Int32),
+        ValueRef::Real(r) => Bson::Double(r),
+        ValueRef::Text(bytes) => match std::str::from_utf8(bytes) {
+            Ok(text) => Bson::String(text.to_owned()),
+            Err(_) => Bson::Binary(Binary { subtype: BinarySubtype::Generic, bytes: bytes.to_vec() }),
+        },
+        ValueRef::Blob(bytes) => {
+            Bson::Binary(Binary { subtype: BinarySubtype::Generic, bytes: bytes.to_vec() })
+        }
+    }
+}
+
+fn append_columns(document: &mut RawDocumentBuf, shape: &Shape, values: &[ValueRef<'_>]) {
+    for (name, value) in shape.columns().iter().zip(values) {
+        match *value {
+            ValueRef::Null => document.append(name, RawBsonRef::Null),
+            ValueRef::Integer(i) => match i32::try_from(i) {
+                Ok(small) => document.append(name, small),
+                Err(_) => document.append(name, i),
+            },
+            ValueRef::Real(r) => document.append(name, r),
+            ValueRef::Text(bytes) => match std::str::from_utf8(bytes) {
+                Ok(text) => document.append(name, text),
+                Err(_) => document.append(name, generic(bytes)),
+            },
+            ValueRef::Blob(bytes) => document.append(name, generic(bytes)),
+        }
+    }
+}
+
+fn generic(bytes: &[u8]) -> RawBinaryRef<'_> {
+    RawBinaryRef { subtype: BinarySubtype::Generic, bytes }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _infallible = write!(text, "{byte:02x}");
+        text
+    })
+}

@@ -1,0 +1,102 @@
+//! A row's `_id`, its content hash and its duplicate key.
+//!
+//! The `_id` is an ObjectId. If the creation column reads as a time, its seconds are the first 4 bytes, as the
+//! ObjectId specification has them, and 8 bytes of hash follow; else all 12 bytes are hash. What is hashed is the
+//! source's id and the row's identity (see [`Identity`]).
+
+use mongodb::bson::oid::ObjectId;
+
+use super::digest::Digest;
+use super::moment::created_seconds;
+use super::{DuplicateKey, Identity, KeyKind, Shape, ValueRef};
+
+/// Makes the fingerprints of one table's rows.
+#[derive(Clone)]
+pub struct Fingerprinter {
+    shape: Shape,
+    identity: Identity,
+    id_seed: Digest,
+    content_seed: Digest,
+}
+
+impl Fingerprinter {
+    /// For the rows of `shape`, as told apart from all others by `source`.
+    #[must_use]
+    pub fn new(source: &str, shape: &Shape) -> Self {
+        let identity = shape.identity();
+        let mut id_seed = Digest::new("mongo-uplink identity 1");
+        id_seed.text(source);
+        id_seed.text(match identity {
+            Identity::KeyAndCreation => "key and creation",
+            Identity::Key => "key",
+            Identity::Content => "content",
+            Identity::ContentAndRank => "content and rank",
+        });
+        let mut content_seed = Digest::new("mongo-uplink content 1");
+        for column in shape.columns() {
+            content_seed.text(column.as_str());
+        }
+        Self { shape: shape.clone(), identity, id_seed, content_seed }
+    }
+
+    /// The hash of all names and values: another one means that the row was changed.
+    #[must_use]
+    pub fn content(&self, values: &[ValueRef<'_>]) -> [u8; 16] {
+        let mut digest = self.content_seed.clone();
+        for value in values {
+            digest.value(*value);
+        }
+        digest.finish()
+    }
+
+    /// Whether the row has no key of its own, so that only its rank tells it from equal ones: the table has no key, or
+    /// the row's is NULL, which SQLite allows any number of times.
+    #[must_use]
+    pub fn needs_rank(&self, values: &[ValueRef<'_>]) -> bool {
+        self.identity == Identity::ContentAndRank
+            || (self.shape.key_kind == KeyKind::Declared
+                && self.shape.key.iter().any(|&column| values[column] == ValueRef::Null))
+    }
+
+    /// The row's `_id`. `rank` is the number of equal rows before this one; only rows that need it use it.
+    #[must_use]
+    pub fn id(&self, values: &[ValueRef<'_>], rank: u64) -> ObjectId {
+        let mut digest = self.id_seed.clone();
+        let identity = if self.needs_rank(values) { Identity::ContentAndRank } else { self.identity };
+        match identity {
+            Identity::KeyAndCreation | Identity::Key => {
+                for &column in &self.shape.key {
+                    digest.value(values[column]);
+                }
+                if let (Identity::KeyAndCreation, Some(created)) = (identity, self.shape.created) {
+                    digest.value(values[created]);
+                }
+            }
+            Identity::Content | Identity::ContentAndRank => {
+                for value in values {
+                    digest.value(*value);
+                }
+                if identity == Identity::ContentAndRank {
+                    digest.value(ValueRef::Integer(rank.cast_signed()));
+                }
+            }
+        }
+        match self.shape.created.and_then(|created| created_seconds(values[created])) {
+            Some(seconds) => {
+                let hash: [u8; 8] = digest.finish();
+                let mut bytes = [0; 12];
+                bytes[..4].copy_from_slice(&seconds.to_be_bytes());
+                bytes[4..].copy_from_slice(&hash);
+                ObjectId::from_bytes(bytes)
+            }
+            None => ObjectId::from_bytes(digest.finish()),
+        }
+    }
+
+    /// The row's duplicate key; `None` if the table has none, or all of its columns are NULL or empty.
+    #[must_use]
+    pub fn duplicate_key(&self, values: &[ValueRef<'_>]) -> Option<DuplicateKey> {
+        let columns = &self.shape.duplicate;
+        DuplicateKey::new(columns.iter().map(|&column| (self.shape.name(column), values[column])))
+    }
+}

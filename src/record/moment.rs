@@ -1,0 +1,152 @@
+//! Times in columns: which texts read as one, and which of two is older.
+//!
+//! The texts that read as a time decide about `_id`s, so that they are frozen here and not left to a library's
+//! next version: `YYYY-MM-DD`, a space or `T`, `HH:MM`, then optional `:SS`, an optional fraction, and `Z`, an
+//! offset `±HH:MM` or nothing (which is UTC). RFC 3339 and SQLite's own date functions write such texts.
+
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+use mongodb::bson::Bson;
+
+use super::ValueRef;
+
+/// Seconds since the Unix epoch, if the value is a text that reads as a time and they fit into 4 bytes.
+#[must_use]
+pub fn created_seconds(value: ValueRef<'_>) -> Option<u32> {
+    let ValueRef::Text(bytes) = value else { return None };
+    u32::try_from(parse(std::str::from_utf8(bytes).ok()?)?.as_millisecond().div_euclid(1000)).ok()
+}
+
+/// Whether the row's time is older than the copy's. Two times, or two numbers, can be compared; of anything else
+/// nobody can say that it is older.
+#[must_use]
+pub fn is_older(row: ValueRef<'_>, copy: &Bson) -> bool {
+    #[expect(clippy::cast_precision_loss, reason = "a time as a number stays far below 2^53")]
+    let row = match row {
+        ValueRef::Integer(i) => Moment::Number(i as f64),
+        ValueRef::Real(r) => Moment::Number(r),
+        ValueRef::Text(bytes) => match std::str::from_utf8(bytes).ok().and_then(parse) {
+            Some(time) => Moment::Time(time),
+            None => return false,
+        },
+        ValueRef::Null | ValueRef::Blob(_) => return false,
+    };
+    #[expect(clippy::cast_precision_loss, reason = "a time as a number stays far below 2^53")]
+    let copy = match copy {
+        Bson::Int32(i) => Moment::Number(f64::from(*i)),
+        Bson::Int64(i) => Moment::Number(*i as f64),
+        Bson::Double(r) => Moment::Number(*r),
+        Bson::String(text) => match parse(text) {
+            Some(time) => Moment::Time(time),
+            None => return false,
+        },
+        Bson::DateTime(time) => match Timestamp::from_millisecond(time.timestamp_millis()) {
+            Ok(time) => Moment::Time(time),
+            Err(_) => return false,
+        },
+        _ => return false,
+    };
+    match (row, copy) {
+        (Moment::Number(row), Moment::Number(copy)) => row < copy,
+        (Moment::Time(row), Moment::Time(copy)) => row < copy,
+        _ => false,
+    }
+}
+
+enum Moment {
+    Number(f64),
+    Time(Timestamp),
+}
+
+fn parse(text: &str) -> Option<Timestamp> {
+    let (date, rest) = text.split_at_checked(10)?;
+    shaped(date, "0000-00-00").then_some(())?;
+    let rest = rest.strip_prefix(['T', ' '])?;
+    let (time, zone) = match rest.find(['Z', '+', '-']) {
+        Some(at) => rest.split_at(at),
+        None => (rest, ""),
+    };
+    let (clock, fraction) = time.split_once('.').unwrap_or((time, "0"));
+    let clock_reads = shaped(clock, "00:00:00") || (shaped(clock, "00:00") && !time.contains('.'));
+    let fraction_reads = (1..=9).contains(&fraction.len()) && fraction.bytes().all(|b| b.is_ascii_digit());
+    let zone_reads = matches!(zone, "" | "Z") || (zone.len() == 6 && shaped(&zone[1..], "00:00"));
+    (clock_reads && fraction_reads && zone_reads).then_some(())?;
+    let civil: DateTime = format!("{date}T{time}").parse().ok()?;
+    let utc = civil.to_zoned(TimeZone::UTC).ok()?.timestamp();
+    let Some(offset) = zone.strip_prefix(['+', '-']) else { return Some(utc) };
+    let (hours, minutes) = (offset[..2].parse::<i64>().ok()?, offset[3..].parse::<i64>().ok()?);
+    (hours < 24 && minutes < 60).then_some(())?;
+    let east = if zone.starts_with('+') { 1 } else { -1 };
+    Timestamp::from_millisecond(utc.as_millisecond() - east * (hours * 60 + minutes) * 60_000).ok()
+}
+
+/// Whether the text has a digit where the form has `0`, and the form's own character elsewhere.
+fn shaped(text: &str, form: &str) -> bool {
+    text.len() == form.len()
+        && text.bytes().zip(form.bytes()).all(|(t, f)| if f == b'0' { t.is_ascii_digit() } else { t == f })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seconds(text: &str) -> Option<u32> {
+        created_seconds(ValueRef::Text(text.as_bytes()))
+    }
+
+    #[test]
+    fn the_forms_of_rfc_3339_and_sqlite_read_as_times() {
+        for text in [
+            "2023-10-27T10:00:00.000Z",
+            "2023-10-27T10:00:00Z",
+            "2023-10-27 10:00:00",
+            "2023-10-27 10:00",
+            "2023-10-27T10:00:00.999999999",
+            "2023-10-27T15:30:00+05:30",
+            "2023-10-27 03:00:00-07:00",
+        ] {
+            assert_eq!(seconds(text), Some(1_698_400_800), "{text}");
+        }
+    }
+
+    #[test]
+    fn nothing_else_reads_as_a_time() {
+        for text in [
+            "",
+            "2023",
+            "2023-10-27",
+            "2023-10-27T",
+            "2023-10-27T10",
+            "2023-13-27T10:00:00Z",
+            "2023-10-27T25:00:00Z",
+            "27.10.2023 10:00:00",
+            "2023-10-27T10:00:00z",
+            "2023-10-27T10:00:00 Z",
+            "2023-10-27T10:00:00+0530",
+            "1969-12-31T23:59:59Z",
+            "2106-02-07T06:28:16Z",
+            "2023-10-27T10:00.5",
+            "2023-10-27T10:00:00.",
+            "+023-10-27T10:00:00",
+            "2023-10-27T10:00:00[UTC]",
+            "2023-10-27T10:00:00.0000000000",
+            "２０２３-10-27T10:00:00",
+        ] {
+            assert_eq!(seconds(text), None, "{text}");
+        }
+        assert_eq!(created_seconds(ValueRef::Integer(1_698_400_800)), None);
+    }
+
+    #[test]
+    fn only_what_can_be_compared_is_older() {
+        let text = |t: &'static str| ValueRef::Text(t.as_bytes());
+        let copy = Bson::String("2024-01-01T00:00:00.000Z".into());
+        assert!(is_older(text("2023-12-31 23:59:59"), &copy));
+        assert!(!is_older(text("2024-01-01 00:00:00"), &copy));
+        assert!(is_older(ValueRef::Integer(5), &Bson::Double(5.5)));
+        assert!(!is_older(ValueRef::Integer(5), &copy));
+        assert!(!is_older(ValueRef::Null, &copy));
+        assert!(!is_older(text("yesterday"), &copy));
+    }
+}
