@@ -7,6 +7,7 @@
 //! |---|---|---|
 //! | 6 | `main` | command line → exit code |
 //! | 5 | [`app`] | builds everything, runs, drains with a limit |
+//! | 5 | [`cli`] | the command line: what it takes, what it teaches |
 //! | 4 | [`supervisor`] | the loop: probes, wakes, starts exports |
 //! | 4 | [`http`] | the documented endpoints; reads snapshots, sends commands |
 //! | 3 | [`export`] | one pass: read → compare → send → record |
@@ -19,6 +20,7 @@
 
 pub mod app;
 pub mod backoff;
+pub mod cli;
 pub mod config;
 pub mod export;
 pub mod http;

@@ -1,144 +1,55 @@
 //! The configuration: defaults ← file ← environment ← command line, checked once.
 //!
-//! A [`Config`] that exists is valid: every number is in its range, every choice is one of those allowed.
+//! - A [`Config`] that exists is valid: every number is in its range, every choice is one of those allowed.
+//! - Every problem is told, not only the first; each names the key, the value, where it comes from and what is
+//!   allowed. Exit code: [`ConfigError::EXIT_CODE`].
+//! - No connection string, password or token is in any message, not even when the file that holds it is malformed.
+//! - A text stays a text: `0123` in the environment loses no zero, because each key knows its own type.
+//!
+//! The connection string comes from `mongodb.uri` or, out of a file, from `mongodb.uri_file`. The one set in the
+//! higher source wins; both in one source are an error. If neither is set anywhere, the systemd credential
+//! `mongodb-uri` is taken if there is one, else the default. Only its scheme is checked here: the rest is parsed at
+//! each probe, since what it refers to (DNS records, certificates) changes.
 
+mod assemble;
+mod error;
+mod file;
+mod key;
+mod layer;
+mod load;
+mod names;
+mod near;
+mod rule;
 mod secret;
+mod sections;
+mod show;
+mod sources;
+mod uri;
 
-use std::path::PathBuf;
-use std::time::Duration;
+#[cfg(test)]
+mod tests;
 
+pub use error::{ConfigError, Problem};
+pub use load::Origin;
 pub use secret::Secret;
+pub use sections::{Config, Export, Http, Log, LogFormat, Mongodb, Probe, Sqlite, State, Updates};
+pub use show::Shown;
+pub use sources::Sources;
 
-/// All of the configuration. The names of sections and keys are those of `config.toml`.
-#[derive(Clone, Debug)]
-pub struct Config {
-    /// Where the rows come from.
-    pub sqlite: Sqlite,
-    /// Where they go.
-    pub mongodb: Mongodb,
-    /// How they are carried.
-    pub export: Export,
-    /// When MongoDB is probed.
-    pub probe: Probe,
-    /// The HTTP server.
-    pub http: Http,
-    /// The daemon's own memory.
-    pub state: State,
-    /// The log.
-    pub log: Log,
-}
+impl Config {
+    /// Reads, merges and checks the configuration.
+    ///
+    /// # Errors
+    /// All problems that were found: an unreadable or malformed file, unknown keys, values that aren't allowed.
+    pub fn load(sources: &Sources) -> Result<Self, ConfigError> {
+        Ok(load::load(sources)?.0)
+    }
 
-/// Where the rows come from.
-#[derive(Clone, Debug)]
-pub struct Sqlite {
-    /// The application's database file.
-    pub path: PathBuf,
-    /// The table in it.
-    pub table: String,
-    /// The column that says when a row was made; part of a row's identity if the table has it.
-    pub created_column: String,
-    /// The column that says when a row was last changed.
-    pub updated_column: String,
-    /// The id of this host and database; empty: derived from the machine id.
-    pub source_id: String,
-    /// Columns whose number of distinct values the summary tells, as `unique_<column>s`.
-    pub summary_unique: Vec<String>,
-    /// Columns whose distribution the summary tells.
-    pub summary_distribution: Vec<String>,
-}
-
-/// Where the rows go.
-#[derive(Clone, Debug)]
-pub struct Mongodb {
-    /// The first way to connect.
-    pub uri: Secret,
-    /// Other ways, tried in order after the first.
-    pub fallback_uris: Vec<Secret>,
-    /// The database.
-    pub database: String,
-    /// The collection.
-    pub collection: String,
-    /// The deadline of each operation.
-    pub operation_timeout: Duration,
-    /// After how long without work the connections are closed.
-    pub idle_disconnect: Duration,
-}
-
-/// How rows are carried.
-#[derive(Clone, Debug)]
-pub struct Export {
-    /// Rows a batch, 1..=1000.
-    pub batch_size: u16,
-    /// Whether rows with the duplicate key of another document are left out.
-    pub skip_duplicates: bool,
-    /// The columns that make two rows duplicates of each other.
-    pub duplicate_key: Vec<String>,
-    /// What happens to rows that changed after they were exported.
-    pub updates: Updates,
-    /// Whether exports start by themselves.
-    pub automatic: bool,
-}
-
-/// What happens to rows that changed after they were exported.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Updates {
-    /// Written over their copy, unless the copy is newer.
-    Newer,
-    /// Written over their copy.
-    Always,
-    /// Left as they were exported first.
-    Never,
-}
-
-/// When MongoDB is probed.
-#[derive(Clone, Debug)]
-pub struct Probe {
-    /// The first delay after a failure.
-    pub initial_interval: Duration,
-    /// The longest delay.
-    pub max_interval: Duration,
-    /// By how much the delay grows with each failure.
-    pub multiplier: f64,
-    /// The jitter: each delay is drawn uniformly from `interval * (1 ± factor)`.
-    pub randomization_factor: f64,
-    /// The deadline of one probe over all ways to connect.
-    pub timeout: Duration,
-    /// How often an online connection is checked again.
-    pub online_interval: Duration,
-}
-
-/// The HTTP server.
-#[derive(Clone, Debug)]
-pub struct Http {
-    /// Address and port.
-    pub listen: std::net::SocketAddr,
-}
-
-/// The daemon's own memory.
-#[derive(Clone, Debug)]
-pub struct State {
-    /// The directory that holds `state.db`.
-    pub directory: PathBuf,
-}
-
-/// The log.
-#[derive(Clone, Debug)]
-pub struct Log {
-    /// Directives as of `tracing_subscriber`'s `EnvFilter`.
-    pub filter: String,
-    /// The form.
-    pub format: LogFormat,
-}
-
-/// The form of the log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogFormat {
-    /// journald if systemd connected us to it, else text.
-    Auto,
-    /// The journal's native protocol.
-    Journald,
-    /// Lines for people, on standard error.
-    Text,
-    /// One JSON object a line, on standard error.
-    Json,
+    /// Like [`Config::load`], with the list of all keys: their values, secrets hidden, and where each comes from.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn explain(sources: &Sources) -> Result<(Self, Vec<Shown>), ConfigError> {
+        load::load(sources)
+    }
 }

@@ -1,0 +1,113 @@
+//! The command line: what it takes, and what its help teaches.
+//!
+//! - Only commands that exist are offered.
+//! - What `--set` is given may be a secret: it is in no `Debug` text and in no message.
+//! - Exit codes: 0 well, 1 failed, 2 the command line itself can't be read, 78 the configuration is wrong.
+
+mod check;
+
+use std::convert::Infallible;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+pub use check::check;
+
+use crate::config::{Secret, Sources};
+
+const ENVIRONMENT_AND_EXAMPLES: &str = "\
+Configuration, later wins: built-in defaults, the file, the environment, --set.
+
+Environment:
+  MONGO_UPLINK_<SECTION>__<KEY>  any key of the configuration, in capitals with two underscores:
+                                 MONGO_UPLINK_PROBE__TIMEOUT=10s is timeout in [probe]
+  CREDENTIALS_DIRECTORY          set by systemd; its credential mongodb-uri is the connection string
+                                 if neither mongodb.uri nor mongodb.uri_file is set
+
+Signals:
+  SIGTERM, SIGINT  stop at the next batch boundary; once more: at once
+  SIGUSR1          probe MongoDB now
+
+Exit codes:
+  0   well
+  1   failed
+  2   the command line can't be read
+  78  the configuration is wrong; the message names key, value, source and what is allowed
+
+Examples:
+  mongo-uplink check
+      where each value comes from, secrets hidden
+  mongo-uplink --config /etc/mongo-uplink/config.toml
+      run with that file
+  MONGO_UPLINK_MONGODB__URI_FILE=/run/secrets/uri mongo-uplink --set sqlite.path=/srv/app/inquiries.db
+      run with the connection string out of a file, and another database";
+
+/// Carries the rows of a SQLite table to MongoDB, exactly once in effect, whenever the network lets it.
+#[derive(Debug, Parser)]
+#[command(name = "mongo-uplink", version, after_long_help = ENVIRONMENT_AND_EXAMPLES, max_term_width = 110)]
+pub struct Cli {
+    #[command(flatten)]
+    options: Options,
+
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+/// What to do. The options are those that stand behind the command.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Command {
+    /// Run the daemon (what is done if no command is given).
+    Run(Options),
+    /// Check the configuration, and show where each value comes from.
+    Check(Options),
+}
+
+/// Where the configuration comes from. May stand before and behind the command; not a global option, because of those
+/// clap would drop what stands before if there is more behind.
+#[derive(Args, Clone, Debug, Default)]
+pub struct Options {
+    /// The configuration file; it must exist. Without it: ./config.toml, else /etc/mongo-uplink/config.toml, else none.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    /// Sets a key of the configuration, as in --set probe.timeout=10s; may be repeated. Other users of this host can
+    /// see it: a connection string is better put into a file, named by mongodb.uri_file.
+    #[arg(long, value_name = "SECTION.KEY=VALUE", value_parser = into_custody)]
+    set: Vec<Secret>,
+}
+
+impl Cli {
+    /// What to do; [`Command::Run`] if nothing was said.
+    #[must_use]
+    pub fn command(&self) -> Command {
+        self.command.clone().unwrap_or(Command::Run(Options::default()))
+    }
+
+    /// Where the configuration is read from: the process's environment and files, with what the command line adds.
+    #[must_use]
+    pub fn sources(&self) -> Sources {
+        self.added_to(Sources::of_process())
+    }
+
+    fn added_to(&self, sources: Sources) -> Sources {
+        let (Command::Run(behind) | Command::Check(behind)) = self.command();
+        behind.added_to(self.options.added_to(sources))
+    }
+}
+
+impl Options {
+    fn added_to(&self, mut sources: Sources) -> Sources {
+        if let Some(path) = &self.config {
+            sources = sources.with_file(path);
+        }
+        self.set.iter().fold(sources, |sources, assignment| sources.with_override(assignment.expose()))
+    }
+}
+
+/// Refuses nothing: an error of the parser would quote the value.
+fn into_custody(text: &str) -> Result<Secret, Infallible> {
+    Ok(Secret::new(text))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,147 @@
+//! From the sources to a checked configuration: layers are merged, then each key is checked by its rule.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+
+use figment::Figment;
+
+use super::key::{self, KEYS, Key};
+use super::rule::Setting;
+use super::{Config, ConfigError, Problem, Shown, Sources, assemble, layer, names, show, uri};
+
+/// Where a value comes from. The order is the precedence: later wins.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Origin {
+    /// Built in.
+    Default,
+    /// A systemd credential, by the path of its file.
+    Credential(PathBuf),
+    /// A configuration file.
+    File(PathBuf),
+    /// An environment variable, by its name.
+    Environment(String),
+    /// `--set`.
+    CommandLine,
+}
+
+impl Origin {
+    /// Whether both are the same kind of source, so that neither goes before the other.
+    pub(super) fn is_level_with(&self, other: &Self) -> bool {
+        std::mem::discriminant(self) == std::mem::discriminant(other)
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => f.write_str("default"),
+            Self::Credential(path) => write!(f, "systemd credential {}", path.display()),
+            Self::File(path) => write!(f, "file {}", path.display()),
+            Self::Environment(name) => write!(f, "environment variable {name}"),
+            Self::CommandLine => f.write_str("command line"),
+        }
+    }
+}
+
+/// A checked value and where it comes from.
+pub(super) struct Found {
+    pub(super) setting: Setting,
+    pub(super) shown: Shown,
+}
+
+/// The checked values by `section.key`.
+pub(super) type Settings = BTreeMap<String, Found>;
+
+pub(super) fn load(sources: &Sources) -> Result<(Config, Vec<Shown>), ConfigError> {
+    let mut problems = Vec::new();
+    let figment = layer::merge(sources, &mut problems)?;
+    let mut settings = Settings::new();
+    for key in KEYS {
+        match found(&figment, key) {
+            Ok(found) => {
+                settings.insert(key.path(), found);
+            }
+            Err(problem) => problems.push(problem),
+        }
+    }
+    // What follows looks at several keys at once, which only makes sense if each of them is right.
+    if problems.is_empty() {
+        problems.extend(uri::resolve(sources, &mut settings).err());
+        problems.extend(contradictions(&settings));
+    }
+    if !problems.is_empty() {
+        return Err(ConfigError::new(problems));
+    }
+    let shown = KEYS.iter().map(|key| settings[&key.path()].shown.clone()).collect();
+    Ok((assemble::config(&settings), shown))
+}
+
+fn found(figment: &Figment, key: &'static Key) -> Result<Found, Problem> {
+    let path = key.path();
+    let value = figment.find_value(&path).expect("the defaults hold every key, and no layer removes one");
+    let origin = layer::origin(figment, &value, key);
+    let shown = Shown { key: path, value: show::value(key, &value), origin };
+    match key.rule.check(&value) {
+        Ok(setting) => Ok(Found { setting, shown }),
+        Err(what) => Err(Problem {
+            key: shown.key,
+            value: Some(shown.value),
+            origin: shown.origin.to_string(),
+            what,
+            allowed: Some(key.rule.allowed()),
+        }),
+    }
+}
+
+/// Values that are right on their own but not together.
+fn contradictions(settings: &Settings) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let (initial, max) = (&settings["probe.initial_interval"], &settings["probe.max_interval"]);
+    if let (Setting::Time(first), Setting::Time(longest)) = (&initial.setting, &max.setting)
+        && first > longest
+    {
+        problems.push(clash(initial, max, "is longer than", "an initial_interval up to max_interval"));
+    }
+    let (database, collection) = (&settings["mongodb.database"], &settings["mongodb.collection"]);
+    if let (Setting::Text(db), Setting::Text(coll)) = (&database.setting, &collection.setting)
+        && db.len() + 1 + coll.len() > names::MAX_NAMESPACE_BYTES
+    {
+        let allowed = format!("{} bytes for both and the dot between them", names::MAX_NAMESPACE_BYTES);
+        problems.push(clash(collection, database, "is too long together with", &allowed));
+    }
+    problems
+}
+
+fn clash(this: &Found, other: &Found, relation: &str, allowed: &str) -> Problem {
+    Problem {
+        key: this.shown.key.clone(),
+        value: Some(this.shown.value.clone()),
+        origin: this.shown.origin.to_string(),
+        what: format!("{relation} {}", other.shown),
+        allowed: Some(allowed.to_owned()),
+    }
+}
+
+/// The key of that name, or why there is none.
+pub(super) fn known(section: &str, name: &str, origin: &Origin) -> Result<&'static Key, Problem> {
+    if let Some(key) = key::find(section, name) {
+        return Ok(key);
+    }
+    let path = format!("{}.{}", show::name(section), show::name(name));
+    let paths: Vec<String> = KEYS.iter().map(Key::path).collect();
+    // A slip within the section is likelier than one in the section's name.
+    let near =
+        super::near::nearest(name, KEYS.iter().filter(|key| key.section == section).map(|key| key.name))
+            .map(|near| format!("{section}.{near}"))
+            .or_else(|| super::near::nearest(&path, paths.iter().map(String::as_str)).map(str::to_owned));
+    Err(Problem::new(path, origin, unknown("key", near)))
+}
+
+/// The words for a name that means nothing.
+pub(super) fn unknown(what: &str, near: Option<String>) -> String {
+    match near {
+        Some(near) => format!("unknown {what}; did you mean {near}?"),
+        None => format!("unknown {what}"),
+    }
+}

@@ -1,0 +1,44 @@
+//! What may be a name: of a table, a column, a database, a collection.
+
+/// A table, column or host name: not empty, no control character (NUL would end it early).
+pub(super) fn plain(name: &str) -> Result<(), &'static str> {
+    if name.is_empty() {
+        return Err("is empty");
+    }
+    printable(name)
+}
+
+/// No control character.
+pub(super) fn printable(name: &str) -> Result<(), &'static str> {
+    if name.chars().any(char::is_control) { Err("has a control character") } else { Ok(()) }
+}
+
+/// A database's name by MongoDB's rules for servers on any platform.
+pub(super) fn database(name: &str) -> Result<(), &'static str> {
+    plain(name)?;
+    if name.len() > 63 {
+        return Err("is longer than 63 bytes");
+    }
+    if name.chars().any(|c| c.is_whitespace() || r#"/\."$*<>:|?"#.contains(c)) {
+        return Err("has a character that MongoDB doesn't allow in a database's name");
+    }
+    Ok(())
+}
+
+/// A collection's name by MongoDB's rules.
+pub(super) fn collection(name: &str) -> Result<(), &'static str> {
+    plain(name)?;
+    if name.contains('$') {
+        return Err("has a $");
+    }
+    if name.starts_with('.') || name.ends_with('.') {
+        return Err("begins or ends with a dot");
+    }
+    if name.starts_with("system.") {
+        return Err("begins with system., which is MongoDB's own");
+    }
+    Ok(())
+}
+
+/// The longest `database.collection`, in bytes, that MongoDB takes.
+pub(super) const MAX_NAMESPACE_BYTES: usize = 255;

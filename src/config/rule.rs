@@ -1,0 +1,280 @@
+//! What a key's value may be: how it is read from a text, how it is checked, how that is told.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use figment::providers::{Format, Toml};
+use figment::value::{Dict, Value};
+use jiff::SignedDuration;
+use jiff::fmt::friendly::SpanParser;
+use tracing_subscriber::EnvFilter;
+
+use super::names;
+use super::near::nearest;
+
+/// What is allowed for a key.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Rule {
+    /// The path of a file or directory.
+    Path,
+    /// The name of a table or column.
+    Name,
+    /// A name, or nothing.
+    OptionalName,
+    /// A MongoDB database.
+    Database,
+    /// A MongoDB collection.
+    Collection,
+    /// A connection string.
+    Uri,
+    /// Several connection strings.
+    Uris,
+    /// The path of a file with a secret, or nothing.
+    SecretFile,
+    /// Names without repeats, perhaps none.
+    Names,
+    /// True or false.
+    Flag,
+    /// A whole number within limits, both included.
+    Whole(i64, i64),
+    /// A number within limits, both included.
+    Number(f64, f64),
+    /// A duration within limits, both included.
+    Time(Duration, Duration),
+    /// One of a few words.
+    Choice(&'static [&'static str]),
+    /// A loopback address and port.
+    Listen,
+    /// A log filter.
+    Filter,
+}
+
+/// A value that its rule allows.
+#[derive(Clone)]
+pub(super) enum Setting {
+    Text(String),
+    Texts(Vec<String>),
+    Flag(bool),
+    Whole(i64),
+    Number(f64),
+    Time(Duration),
+    Address(SocketAddr),
+}
+
+impl Rule {
+    /// Whether values of this kind must never be shown.
+    pub(super) fn is_secret(self) -> bool {
+        matches!(self, Self::Uri | Self::Uris | Self::SecretFile)
+    }
+
+    /// Takes a text from the environment or the command line for what the key holds. What can't be read as such
+    /// stays a text, for [`Rule::check`] to refuse.
+    pub(super) fn value_of_text(self, text: &str) -> Value {
+        let parsed = match self {
+            Self::Flag => text.trim().parse::<bool>().ok().map(Value::from),
+            Self::Whole(..) => text.trim().parse::<i64>().ok().map(Value::from),
+            Self::Number(..) => text.trim().parse::<f64>().ok().map(Value::from),
+            // Commas are part of connection strings, blanks are not.
+            Self::Uris => array(text).or_else(|| Some(texts(text.split_whitespace()))),
+            Self::Names if text.trim().is_empty() => Some(texts([])),
+            Self::Names => array(text).or_else(|| Some(texts(text.split(',').map(str::trim)))),
+            _ => None,
+        };
+        parsed.unwrap_or_else(|| Value::from(text))
+    }
+
+    /// Checks a value.
+    ///
+    /// # Errors
+    /// What is wrong with it, without quoting it.
+    pub(super) fn check(self, value: &Value) -> Result<Setting, String> {
+        match self {
+            Self::Path => plain_text(value, names::plain),
+            Self::Name => plain_text(value, names::plain),
+            Self::OptionalName | Self::SecretFile => plain_text(value, names::printable),
+            Self::Database => plain_text(value, names::database),
+            Self::Collection => plain_text(value, names::collection),
+            Self::Uri => plain_text(value, connection_string),
+            Self::Uris => list(value, connection_string),
+            Self::Names => list(value, names::plain).and_then(without_repeats),
+            Self::Flag => value.to_bool().map(Setting::Flag).ok_or_else(|| kind_of(value)),
+            Self::Whole(min, max) => whole(value, min, max),
+            Self::Number(min, max) => number(value, min, max),
+            Self::Time(min, max) => time(value, min, max),
+            Self::Choice(choices) => choice(value, choices),
+            Self::Listen => listen(value),
+            Self::Filter => filter(value),
+        }
+    }
+
+    /// What is allowed, as the end of a sentence.
+    pub(super) fn allowed(self) -> String {
+        match self {
+            Self::Path => "a path".into(),
+            Self::Name => "a name".into(),
+            Self::OptionalName => "a name, or nothing".into(),
+            Self::Database => r#"1 to 63 bytes, without blanks and any of /\."$*<>:|?"#.into(),
+            Self::Collection => "a name without $, that begins neither with a dot nor with system.".into(),
+            Self::Uri => "a text that begins with mongodb:// or mongodb+srv://".into(),
+            Self::Uris => "a list of texts that begin with mongodb:// or mongodb+srv://".into(),
+            Self::SecretFile => "the path of a file, or nothing".into(),
+            Self::Names => "a list of different names, perhaps empty".into(),
+            Self::Flag => "true or false".into(),
+            Self::Whole(min, max) => format!("a whole number from {min} to {max}"),
+            Self::Number(min, max) => format!("a number from {min:.1} to {max:.1}"),
+            Self::Time(min, max) => {
+                format!(r#"a text such as "500ms", "10s" or "5m", from {} to {}"#, span(min), span(max))
+            }
+            Self::Choice(choices) => choices.join(", "),
+            Self::Listen => "a loopback address with a port, such as 127.0.0.1:8000 or [::1]:8000".into(),
+            Self::Filter => {
+                "error, warn, info, debug or trace, or target=level directives with commas".into()
+            }
+        }
+    }
+}
+
+/// A duration as one would write it.
+fn span(duration: Duration) -> String {
+    SignedDuration::try_from(duration).map_or_else(|_| format!("{duration:?}"), |span| format!("{span:#}"))
+}
+
+/// The value's kind as the reason for refusing it.
+fn kind_of(value: &Value) -> String {
+    let kind = match value {
+        Value::String(..) | Value::Char(..) => "a text",
+        Value::Bool(..) => "true or false",
+        Value::Num(_, number) if number.to_f64().is_some() => "a number with decimals",
+        Value::Num(..) => "a whole number",
+        Value::Empty(..) => "nothing",
+        Value::Dict(..) => "a table",
+        Value::Array(..) => "a list",
+    };
+    format!("is {kind}")
+}
+
+fn plain_text(value: &Value, check: fn(&str) -> Result<(), &'static str>) -> Result<Setting, String> {
+    let text = value.as_str().ok_or_else(|| kind_of(value))?;
+    check(text)?;
+    Ok(Setting::Text(text.to_owned()))
+}
+
+fn connection_string(text: &str) -> Result<(), &'static str> {
+    let rest = text.strip_prefix("mongodb://").or_else(|| text.strip_prefix("mongodb+srv://"));
+    match rest {
+        None => Err("doesn't begin with the scheme of a connection string"),
+        Some("") => Err("names no host"),
+        Some(_) => names::printable(text),
+    }
+}
+
+fn list(value: &Value, check: fn(&str) -> Result<(), &'static str>) -> Result<Setting, String> {
+    let items = value.as_array().ok_or_else(|| kind_of(value))?;
+    let mut list = Vec::with_capacity(items.len());
+    for (position, item) in items.iter().enumerate() {
+        let wrong = |what: &str| format!("item {} {what}", position + 1);
+        let text = item.as_str().ok_or_else(|| wrong(&kind_of(item)))?;
+        check(text).map_err(wrong)?;
+        list.push(text.to_owned());
+    }
+    Ok(Setting::Texts(list))
+}
+
+/// SQLite's names differ by more than the case of their letters, so the items must as well.
+fn without_repeats(setting: Setting) -> Result<Setting, String> {
+    if let Setting::Texts(list) = &setting {
+        for (position, item) in list.iter().enumerate() {
+            if list[..position].iter().any(|earlier| earlier.eq_ignore_ascii_case(item)) {
+                return Err(format!("item {} repeats an earlier one", position + 1));
+            }
+        }
+    }
+    Ok(setting)
+}
+
+fn whole(value: &Value, min: i64, max: i64) -> Result<Setting, String> {
+    let number = value.to_i128().ok_or_else(|| kind_of(value))?;
+    i64::try_from(number)
+        .ok()
+        .filter(|number| (min..=max).contains(number))
+        .map(Setting::Whole)
+        .ok_or_else(|| "is out of range".to_owned())
+}
+
+fn number(value: &Value, min: f64, max: f64) -> Result<Setting, String> {
+    let number = match value {
+        Value::Num(_, number) => number
+            .to_f64()
+            .or_else(|| number.to_i128().and_then(|whole| i32::try_from(whole).ok()).map(f64::from))
+            .ok_or("is out of range")?,
+        other => return Err(kind_of(other)),
+    };
+    // NaN is in no range.
+    if (min..=max).contains(&number) { Ok(Setting::Number(number)) } else { Err("is out of range".into()) }
+}
+
+fn time(value: &Value, min: Duration, max: Duration) -> Result<Setting, String> {
+    let text = match value {
+        Value::Num(..) => return Err("has no unit".into()),
+        other => other.as_str().ok_or_else(|| kind_of(other))?.trim(),
+    };
+    if !text.is_empty() && text.chars().all(|c| c.is_ascii_digit() || c == '.') {
+        return Err("has no unit".into());
+    }
+    let span = SpanParser::new().parse_duration(text).map_err(|_| "isn't a duration")?;
+    let span = Duration::try_from(span).map_err(|_| "is negative")?;
+    if (min..=max).contains(&span) { Ok(Setting::Time(span)) } else { Err("is out of range".into()) }
+}
+
+fn choice(value: &Value, choices: &[&str]) -> Result<Setting, String> {
+    let text = value.as_str().ok_or_else(|| kind_of(value))?;
+    if choices.contains(&text) {
+        return Ok(Setting::Text(text.to_owned()));
+    }
+    Err(match nearest(text, choices.iter().copied()) {
+        Some(near) => format!("isn't one of the choices; did you mean {near}?"),
+        None => "isn't one of the choices".into(),
+    })
+}
+
+fn listen(value: &Value) -> Result<Setting, String> {
+    let text = value.as_str().ok_or_else(|| kind_of(value))?;
+    let address: SocketAddr =
+        text.parse().map_err(|_| "isn't an address with a port (names aren't looked up)")?;
+    if address.ip().to_canonical().is_loopback() {
+        Ok(Setting::Address(address))
+    } else {
+        Err("can be reached from other hosts, which needs a token; there is none yet, so only this host may"
+            .into())
+    }
+}
+
+fn filter(value: &Value) -> Result<Setting, String> {
+    let text = value.as_str().ok_or_else(|| kind_of(value))?;
+    if text.trim().is_empty() {
+        return Err("is empty".into());
+    }
+    EnvFilter::builder().parse(text).map_err(|error| format!("isn't a filter: {error}"))?;
+    // A word alone is taken for a target, so that a slip in a level would silence the log.
+    const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+    for word in text.split(',').map(str::trim).filter(|word| word.chars().all(char::is_alphabetic)) {
+        if let Some(level) = nearest(word, LEVELS).filter(|level| !level.eq_ignore_ascii_case(word)) {
+            return Err(format!("names a level that doesn't exist; did you mean {level}?"));
+        }
+    }
+    Ok(Setting::Text(text.to_owned()))
+}
+
+fn texts<'a>(items: impl IntoIterator<Item = &'a str>) -> Value {
+    Value::from(items.into_iter().map(Value::from).collect::<Vec<_>>())
+}
+
+/// A list written as in TOML or JSON.
+fn array(text: &str) -> Option<Value> {
+    if !text.trim_start().starts_with('[') {
+        return None;
+    }
+    let mut document: Dict = Toml::from_str(&format!("list = {}", text.trim())).ok()?;
+    let list = document.remove("list")?;
+    document.is_empty().then_some(list)
+}

@@ -1,0 +1,80 @@
+//! Values as they may be shown.
+
+use std::fmt;
+
+use figment::value::Value;
+
+use super::Origin;
+use super::key::Key;
+
+/// What stands for a secret.
+const HIDDEN: &str = "[secret]";
+
+/// More of a value than this helps nobody.
+const MAX_SHOWN_CHARS: usize = 100;
+
+/// A key with its value, secrets hidden, and where it comes from. Displays as `section.key = value (origin)`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shown {
+    /// `section.key`.
+    pub key: String,
+    /// The value as in a configuration file, `[secret]` for secrets.
+    pub value: String,
+    /// Where it comes from.
+    pub origin: Origin,
+}
+
+impl fmt::Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} = {} ({})", self.key, self.value, self.origin)
+    }
+}
+
+/// The value of a key, in one line.
+pub(super) fn value(key: &Key, value: &Value) -> String {
+    if key.rule.is_secret() { hidden(value) } else { plain(value) }
+}
+
+/// An unset secret is no secret; what holds one is.
+fn hidden(value: &Value) -> String {
+    match value {
+        Value::String(_, text) if text.is_empty() => r#""""#.into(),
+        Value::Array(_, items) if items.is_empty() => "[]".into(),
+        _ => HIDDEN.into(),
+    }
+}
+
+fn plain(value: &Value) -> String {
+    match value {
+        Value::String(_, text) => quoted(text),
+        Value::Char(_, char) => quoted(&char.to_string()),
+        Value::Bool(_, flag) => flag.to_string(),
+        Value::Num(_, number) => match (number.to_f64(), number.to_i128()) {
+            (Some(decimals), _) => format!("{decimals:?}"),
+            (None, Some(whole)) => whole.to_string(),
+            (None, None) => "a number".into(),
+        },
+        Value::Array(_, items) => {
+            format!("[{}]", items.iter().map(plain).collect::<Vec<_>>().join(", "))
+        }
+        Value::Dict(..) => "a table".into(),
+        Value::Empty(..) => "nothing".into(),
+    }
+}
+
+/// A connection string that got into the wrong key is hidden all the same.
+fn quoted(text: &str) -> String {
+    if text.contains("://") || text.contains('@') {
+        return HIDDEN.into();
+    }
+    match text.char_indices().nth(MAX_SHOWN_CHARS) {
+        Some((end, _)) => format!("{:?}...", &text[..end]),
+        None => format!("{text:?}"),
+    }
+}
+
+/// A name that somebody typed as a section or key, if it looks like one; else it might be a slipped-in value.
+pub(super) fn name(typed: &str) -> String {
+    let is_name = typed.len() <= 64 && typed.chars().all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c));
+    if is_name && !typed.is_empty() { typed.to_owned() } else { "[not a name]".into() }
+}

@@ -1,0 +1,147 @@
+//! Connection strings: where they come from, and that no message shows them.
+
+use std::fs;
+
+use super::*;
+
+#[test]
+fn a_malformed_file_is_located_and_not_quoted() {
+    for (text, position) in [
+        (format!("[mongodb]\nuri = mongodb://u:{SENTINEL}@h"), "line 2"),
+        (format!("[mongodb]\nuri = 'mongodb://u:{SENTINEL}@h"), "line 2"),
+        (format!("[mongodb]\nuri = \"mongodb://u:{SENTINEL}@h\\q\""), "line 2"),
+        (format!("[mongodb]\nuri = 'a' '{SENTINEL}'"), "line 2"),
+        (format!("[mongodb]\nuri = 'a'\n{SENTINEL} = 'b'\n{SENTINEL} = 'c'"), "line 4"),
+        (format!("[mongodb\n{SENTINEL}"), "line 1"),
+        (SENTINEL.to_owned(), "line 1"),
+    ] {
+        let error = load_file(&text).unwrap_err();
+        assert_nothing_leaks(&error);
+        assert!(error.to_string().contains(position), "{text:?}: {error}");
+        assert!(error.to_string().contains("column"), "{error}");
+    }
+}
+
+#[test]
+fn a_secret_is_in_no_message_whatever_is_wrong() {
+    let uri = format!("mongodb://user:{SENTINEL}@host");
+    let mut errors = Vec::new();
+    for assignment in [
+        format!("mongodb.uri={SENTINEL}"),
+        format!("mongodb.uri={uri}\n"),
+        format!("mongodb.url={uri}"),
+        format!("mongodb.uri:{uri}/?a=b"),
+        format!("{uri}/?a=b"),
+        uri.clone(),
+        format!("mongodb.fallback_uris={uri},{SENTINEL}\u{7} {SENTINEL}"),
+        format!("mongodb.fallback_uris=[{SENTINEL}]"),
+        format!("mongodb.database={uri}"),
+        format!("mongodb.uri_file={uri}"),
+        format!("mongodb.uri_file=/{SENTINEL}"),
+        format!("http.listen={uri}"),
+        format!("log.format={uri}"),
+        format!("probe.timeout=user:{SENTINEL}@host"),
+        format!("log.filter={uri}=loud"),
+        format!("export.duplicate_key={uri},{uri}"),
+    ] {
+        errors.push(Config::load(&Sources::default().with_override(&assignment)).expect_err(&assignment));
+    }
+    for text in [
+        format!("[mongodb]\nurl = '{uri}'"),
+        format!("[mongodb]\nuri = ['{uri}']"),
+        format!("[mongodb]\nuri = {{ is = '{uri}' }}"),
+        format!("[mongodb]\nfallback_uris = '{uri}'"),
+        format!("[mongodb]\n'{uri}' = 1"),
+        format!("'{uri}' = 1"),
+        format!("mongodb = '{uri}'"),
+        format!("[mongodb]\nuri = '{uri}'\nuri_file = '/x'"),
+        format!("[mongodb]\nuri = '{uri}'\n[probe]\ntimeout = 5"),
+    ] {
+        errors.push(load_file(&text).expect_err(&text));
+    }
+    errors.push(Config::load(&environment(&format!("MONGO_UPLINK_{uri}"), "")).unwrap_err());
+    errors.iter().for_each(assert_nothing_leaks);
+
+    let sources = Sources::default()
+        .with_override(format!("mongodb.uri={uri}"))
+        .with_override(format!("mongodb.fallback_uris={uri}"));
+    let (config, shown) = Config::explain(&sources).unwrap();
+    assert!(!format!("{config:?} {shown:?}").contains(SENTINEL));
+    assert!(shown.iter().all(|shown| !shown.to_string().contains(SENTINEL)));
+}
+
+#[test]
+fn the_connection_string_comes_from_the_highest_source_that_names_one() {
+    let directory = tempfile::tempdir().unwrap();
+    let write = |name: &str, uri: &str| {
+        let path = directory.path().join(name);
+        fs::write(&path, uri).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let by_file = write("uri", "mongodb://from-uri-file\r\n");
+    write("mongodb-uri", "mongodb://from-credential\n");
+    let config_file = write("config.toml", "[mongodb]\nuri = 'mongodb://from-config'");
+    let config_names_file = write("names.toml", &format!("[mongodb]\nuri_file = '{by_file}'"));
+
+    let credentials = Sources::default().with_environment([("CREDENTIALS_DIRECTORY", directory.path())]);
+    let uri = ("MONGO_UPLINK_MONGODB__URI", "mongodb://from-environment");
+    let uri_file = ("MONGO_UPLINK_MONGODB__URI_FILE", by_file.as_str());
+    for (sources, expected, origin) in [
+        (Sources::default(), "mongodb://127.0.0.1:27017", "(default)"),
+        (credentials.clone(), "mongodb://from-credential", "(systemd credential "),
+        (credentials.clone().with_file(&config_file), "mongodb://from-config", "(file "),
+        (credentials.clone().with_file(&config_names_file), "mongodb://from-uri-file", "(file "),
+        (credentials.clone().with_environment([uri]), "mongodb://from-environment", "(environment "),
+        (credentials.with_environment([uri_file]), "mongodb://from-uri-file", "(environment "),
+        (
+            Sources::default().with_file(&config_file).with_environment([uri_file]),
+            "mongodb://from-uri-file",
+            "(environment ",
+        ),
+        (
+            Sources::default().with_file(&config_names_file).with_environment([uri]),
+            "mongodb://from-environment",
+            "(environment ",
+        ),
+        (
+            Sources::default().with_file(&config_names_file).with_override("mongodb.uri_file="),
+            "mongodb://127.0.0.1:27017",
+            "(default)",
+        ),
+        (
+            Sources::default().with_environment([("CREDENTIALS_DIRECTORY", "/nowhere")]),
+            "mongodb://127.0.0.1:27017",
+            "(default)",
+        ),
+    ] {
+        let (config, shown) = Config::explain(&sources).unwrap();
+        assert_eq!(config.mongodb.uri.expose(), expected);
+        let shown = shown.iter().find(|shown| shown.key == "mongodb.uri").unwrap().to_string();
+        assert!(shown.contains(origin) && shown.contains("[secret]"), "{shown}");
+    }
+}
+
+#[test]
+fn two_connection_strings_in_one_source_and_files_without_one_are_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("mongodb-uri");
+    fs::write(&path, SENTINEL).unwrap();
+    let named = |path: &str| environment("MONGO_UPLINK_MONGODB__URI_FILE", path);
+    let both = named("/x").with_environment([("MONGO_UPLINK_MONGODB__URI", "mongodb://h")]);
+    for (sources, key, what) in [
+        (both, "mongodb.uri", "is set together with mongodb.uri_file"),
+        (named("/nowhere/at/all"), "mongodb.uri_file", "can't be read"),
+        (named("/dev/null"), "mongodb.uri_file", "not a regular file"),
+        (named(path.to_str().unwrap()), "mongodb.uri_file", "doesn't begin with the scheme"),
+        (
+            Sources::default().with_environment([("CREDENTIALS_DIRECTORY", directory.path())]),
+            "mongodb.uri",
+            "doesn't begin with the scheme",
+        ),
+    ] {
+        let error = Config::load(&sources).unwrap_err();
+        assert_eq!(keys_of(&error), [key], "{error}");
+        assert!(error.to_string().contains(what), "{error}");
+        assert_nothing_leaks(&error);
+    }
+}
