@@ -1,13 +1,16 @@
 //! What the daemon tells about itself: plain snapshots that floors above read and floors below fill in.
 //!
-//! Nothing here holds a value of a row, a connection string or a secret; everything here may be shown.
+//! Nothing here holds a connection string or a secret; nothing but [`Summary`] holds a value of a row.
+//! Everything here may be shown to whoever asks.
 
 mod export;
 mod failure;
 mod link;
+mod summary;
 mod time;
 
 pub use export::{ExportStatus, Outcome, Progress, RunRequest, RunState, Trigger};
 pub use failure::{Failure, Reason};
 pub use link::{Link, LinkState};
+pub use summary::Summary;
 pub use time::Timestamp;
