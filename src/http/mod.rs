@@ -1,1 +1,73 @@
-//! http
+//! The HTTP server. It reads snapshots and sends commands through [`Control`]; it knows no database.
+//!
+//! | method | path | answers |
+//! |---|---|---|
+//! | GET | `/api/export/sqlite-data` | what is in SQLite: number of rows, samples, statistics |
+//! | POST | `/api/export/test-mongodb-connection` | whether MongoDB can be used now |
+//! | GET | `/api/export/status` | the running or the last export |
+//! | POST | `/api/export/sqlite-to-mongodb` | starts an export; `batch_size`, `skip_duplicates` |
+//! | POST | `/api/export/reset-export-status` | sets the status back to idle |
+//! | GET | `/api/export/connectivity` | the link to MongoDB |
+//! | GET | `/live` | whether the process answers |
+//! | GET | `/ready` | whether the loop runs |
+//!
+//! What holds: every answer has the keys `success`, `message`, `data`, `error`, in this order; HEAD works where GET
+//! does; GET changes nothing; a request that is refused changed nothing. (What isn't HTTP, or has a head of more than
+//! 16 KiB, never gets here: it is answered without a body.)
+//!
+//! | status | when |
+//! |---|---|
+//! | 200 | it succeeded, be it only in starting |
+//! | 400, 408, 413 | the body can't be read, is too slow, too large (none is needed) |
+//! | 403 | a host or origin that isn't this one |
+//! | 404, 405 | no such path, or not with this method |
+//! | 409 | an export is running |
+//! | 422 | a parameter is wrong |
+//! | 500 | a mistake of our own |
+//! | 503 | MongoDB, SQLite or the loop can't be used |
+
+mod api;
+mod edge;
+mod envelope;
+mod guard;
+mod query;
+mod server;
+
+use std::io;
+
+use axum::Router;
+use axum::routing::{get, post};
+use tokio::net::TcpListener;
+
+use crate::supervisor::control::Control;
+
+/// Serves on `listener` until `shutdown` completes, and ends within about a second of it, whatever clients do.
+///
+/// # Errors
+/// The listener has no address. A connection that fails, or can't be accepted, ends nothing.
+pub async fn serve(
+    listener: TcpListener,
+    control: Control,
+    shutdown: impl Future<Output = ()>,
+) -> io::Result<()> {
+    server::run(listener, router(control), shutdown).await
+}
+
+fn router(control: Control) -> Router {
+    Router::new()
+        .route("/api/export/sqlite-data", get(api::sqlite_data))
+        .route("/api/export/test-mongodb-connection", post(api::test_mongodb_connection))
+        .route("/api/export/status", get(api::status))
+        .route("/api/export/sqlite-to-mongodb", post(api::start))
+        .route("/api/export/reset-export-status", post(api::reset))
+        .route("/api/export/connectivity", get(api::connectivity))
+        .route("/live", get(api::live))
+        .route("/ready", get(api::ready))
+        .fallback(api::not_found)
+        .method_not_allowed_fallback(api::method_not_allowed)
+        .with_state(control)
+        .layer(axum::middleware::from_fn(edge::pass))
+}
+
+#[cfg(test)]
+mod tests;

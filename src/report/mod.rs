@@ -1,6 +1,7 @@
 //! What the daemon tells about itself: plain snapshots that floors above read and floors below fill in.
 //!
-//! Nothing here holds a value of a row, a connection string or a secret; everything here may be shown.
+//! Nothing here holds a connection string or a secret; nothing but [`Summary`] holds a value of a row.
+//! Everything here may be shown to whoever asks.
 
 mod export;
 mod failure;

@@ -3,13 +3,14 @@
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-/// The summary of the table, as `GET /api/export/sqlite-data` shows it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+/// A look at the source: how many rows, a few of them, and how their values are distributed. The samples hold values
+/// of rows: for answers to whoever asks on the API, never for a log.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Summary {
-    /// All rows of the table.
+    /// Rows in the table.
     pub total_records: u64,
-    /// At most five rows, in key order, every column under its own name, `id` as a text.
+    /// At most five rows in key order, every column under its own name.
     pub sample_records: Vec<Map<String, Value>>,
-    /// Numbers of distinct values and distributions of the configured columns.
+    /// Numbers of distinct values and distributions, of the columns that exist.
     pub statistics: Map<String, Value>,
 }

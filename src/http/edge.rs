@@ -1,0 +1,117 @@
+//! What every request passes on its way in, and every answer on its way out.
+//!
+//! What holds: whatever goes wrong inside, the answer is an envelope; a body is read up to a limit and for a limited
+//! time, and never kept; the access log has no query and no path that isn't ours, for either could hold anything.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use axum::body::{Body, Bytes, HttpBody};
+use axum::extract::{MatchedPath, Request};
+use axum::http::header::{CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, X_CONTENT_TYPE_OPTIONS};
+use axum::http::{HeaderValue, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use super::envelope::Envelope;
+use super::guard;
+
+/// No endpoint needs a body; this is room for what clients send by habit.
+const BODY_LIMIT: u64 = 64 * 1024;
+
+/// Of a body over the limit, what is still read and thrown away: a client that is cut off while it sends may never
+/// see why.
+const DRAIN_LIMIT: u64 = 1024 * 1024;
+
+/// For the whole body: a slow client holds its connection no longer.
+const BODY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The way in and out.
+pub(super) async fn pass(request: Request, next: Next) -> Response {
+    let begin = Instant::now();
+    let method = request.method().clone();
+    let path = request.extensions().get::<MatchedPath>().cloned();
+    let path = path.as_ref().map_or("(unknown)", MatchedPath::as_str);
+    let Some(mut response) = caught(admit(request, next)).await else {
+        tracing::error!(%method, path, "a request handler panicked; the request was answered with 500");
+        return finish(Envelope::internal_error().into_response());
+    };
+    let status = response.status();
+    let millis = u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX);
+    tracing::debug!(%method, path, status = status.as_u16(), millis, "request");
+    if matches!(status, StatusCode::PAYLOAD_TOO_LARGE | StatusCode::REQUEST_TIMEOUT) {
+        // The rest of the body may still be on its way: it must not be taken for the next request.
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    finish(response)
+}
+
+async fn admit(mut request: Request, next: Next) -> Response {
+    if let Err(refused) = guard::check(&request) {
+        return Envelope::from(refused).into_response();
+    }
+    let announced =
+        request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    let body = std::mem::take(request.body_mut());
+    match swallow(body, announced.unwrap_or(0)).await {
+        Ok(()) => next.run(request).await,
+        Err(envelope) => envelope.into_response(),
+    }
+}
+
+fn finish(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
+/// The result of `work`, or `None` if it panicked. The panic's message may quote anything, so it isn't looked at.
+async fn caught<T>(work: impl Future<Output = T>) -> Option<T> {
+    let mut work = pin!(work);
+    std::future::poll_fn(|context| {
+        let polled = catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context)));
+        polled.map_or(Poll::Ready(None), |poll| poll.map(Some))
+    })
+    .await
+}
+
+/// Reads a body and forgets it.
+async fn swallow(body: Body, announced: u64) -> Result<(), Envelope> {
+    let too_large = || {
+        let error = format!("the body is over {BODY_LIMIT} bytes: none is needed");
+        Envelope::failure(StatusCode::PAYLOAD_TOO_LARGE, "Payload too large", error)
+    };
+    if announced > DRAIN_LIMIT {
+        return Err(too_large());
+    }
+    match tokio::time::timeout(BODY_TIMEOUT, count(body)).await {
+        Ok(Ok(size)) if size <= BODY_LIMIT => Ok(()),
+        Ok(Ok(_)) => Err(too_large()),
+        Ok(Err(Unreadable)) => {
+            Err(Envelope::failure(StatusCode::BAD_REQUEST, "Bad request", "the body can't be read"))
+        }
+        Err(_) => {
+            let error = format!("the body did not arrive within {} s", BODY_TIMEOUT.as_secs());
+            Err(Envelope::failure(StatusCode::REQUEST_TIMEOUT, "Request timeout", error))
+        }
+    }
+}
+
+/// A body that broke off, or whose chunks make no sense.
+struct Unreadable;
+
+/// The size of a body, as far as it is read.
+async fn count(mut body: Body) -> Result<u64, Unreadable> {
+    let mut size = 0;
+    while let Some(frame) = std::future::poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
+        let frame = frame.map_err(|_| Unreadable)?;
+        size += frame.data_ref().map_or(0, Bytes::len) as u64;
+        if size > DRAIN_LIMIT {
+            break;
+        }
+    }
+    Ok(size)
+}

@@ -1,0 +1,142 @@
+//! The parameters of `POST /api/export/sqlite-to-mongodb`.
+//!
+//! What holds: a parameter that is given is either understood or refused by name; none is guessed. What isn't known is
+//! ignored, as the documented API's clients expect. Texts for booleans are those that FastAPI takes: `true`, `false`,
+//! `1`, `0`, `yes`, `no`, `y`, `n`, `on`, `off`, `t`, `f`, in any case.
+
+use axum::extract::Query;
+use axum::http::{StatusCode, Uri};
+
+use super::envelope::Envelope;
+
+/// Of a refused value, what is shown to whoever sent it.
+const SHOWN: usize = 40;
+
+/// What was asked for; what isn't given is as configured.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct StartParameters {
+    pub(super) batch_size: Option<u16>,
+    pub(super) skip_duplicates: Option<bool>,
+}
+
+/// A query that isn't understood.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum InvalidQuery {
+    #[error("{name} {}: {allowed} is allowed", shown(value))]
+    Value { name: &'static str, value: String, allowed: &'static str },
+    #[error("{name} is given more than once: {allowed} is allowed, once")]
+    Repeated { name: &'static str, allowed: &'static str },
+    #[error("the query string can't be read")]
+    Unreadable,
+}
+
+impl From<InvalidQuery> for Envelope {
+    fn from(error: InvalidQuery) -> Self {
+        Self::failure(StatusCode::UNPROCESSABLE_ENTITY, "Invalid request", error.to_string())
+    }
+}
+
+impl StartParameters {
+    /// Reads the query of `uri`.
+    pub(super) fn read(uri: &Uri) -> Result<Self, InvalidQuery> {
+        let Query(pairs) =
+            Query::<Vec<(String, String)>>::try_from_uri(uri).map_err(|_| InvalidQuery::Unreadable)?;
+        Ok(Self {
+            batch_size: one(&pairs, "batch_size", "an integer from 1 to 1000", batch_size)?,
+            skip_duplicates: one(&pairs, "skip_duplicates", "true or false", boolean)?,
+        })
+    }
+}
+
+fn one<T>(
+    pairs: &[(String, String)],
+    name: &'static str,
+    allowed: &'static str,
+    read: impl Fn(&str) -> Option<T>,
+) -> Result<Option<T>, InvalidQuery> {
+    let mut values = pairs.iter().filter(|(key, _)| key == name).map(|(_, value)| value);
+    let Some(value) = values.next() else { return Ok(None) };
+    if values.next().is_some() {
+        return Err(InvalidQuery::Repeated { name, allowed });
+    }
+    match read(value) {
+        Some(read) => Ok(Some(read)),
+        None => Err(InvalidQuery::Value { name, value: value.clone(), allowed }),
+    }
+}
+
+fn batch_size(text: &str) -> Option<u16> {
+    // `parse` would take a sign.
+    let plain = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let number = text.parse().ok().filter(|number| (1..=1000).contains(number))?;
+    plain.then_some(number)
+}
+
+fn boolean(text: &str) -> Option<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "1" | "yes" | "y" | "on" | "t" => Some(true),
+        "false" | "0" | "no" | "n" | "off" | "f" => Some(false),
+        _ => None,
+    }
+}
+
+/// The beginning of a value, its control characters escaped.
+fn shown(value: &str) -> String {
+    if value.is_empty() {
+        return "is empty".to_owned();
+    }
+    let cut: String = value.chars().take(SHOWN).collect();
+    let dots = if cut.len() < value.len() { "..." } else { "" };
+    format!("is {cut:?}{dots}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(query: &str) -> Result<StartParameters, InvalidQuery> {
+        let uri = format!("/api/export/sqlite-to-mongodb?{query}").parse().expect("a URI");
+        StartParameters::read(&uri)
+    }
+
+    #[test]
+    fn what_is_not_given_is_left_to_the_configuration() {
+        for query in ["", "&", "&&", "other=1", "Batch_Size=0", "batch_size%20=0"] {
+            assert_eq!(read(query), Ok(StartParameters::default()), "{query}");
+        }
+    }
+
+    #[test]
+    fn every_batch_size_in_the_range_is_taken() {
+        for size in 1..=1000 {
+            assert_eq!(read(&format!("batch_size={size}")).map(|read| read.batch_size), Ok(Some(size)));
+        }
+        assert_eq!(read("batch%5Fsize=%350").map(|read| read.batch_size), Ok(Some(50)), "percent-encoded");
+    }
+
+    #[test]
+    fn booleans_are_taken_as_fastapi_takes_them() {
+        for yes in ["true", "True", "TRUE", "1", "yes", "on", "y", "t"] {
+            assert_eq!(
+                read(&format!("skip_duplicates={yes}")).map(|read| read.skip_duplicates),
+                Ok(Some(true))
+            );
+        }
+        for no in ["false", "False", "0", "no", "off", "n", "f"] {
+            assert_eq!(
+                read(&format!("skip_duplicates={no}")).map(|read| read.skip_duplicates),
+                Ok(Some(false))
+            );
+        }
+    }
+
+    #[test]
+    fn a_refusal_names_the_parameter_the_value_and_what_is_allowed() {
+        let text = |query| read(query).expect_err("refused").to_string();
+        assert_eq!(text("batch_size=1001"), r#"batch_size is "1001": an integer from 1 to 1000 is allowed"#);
+        assert_eq!(text("skip_duplicates="), "skip_duplicates is empty: true or false is allowed");
+        assert_eq!(text("batch_size=1%0A"), r#"batch_size is "1\n": an integer from 1 to 1000 is allowed"#);
+        let long = format!("batch_size={}", "9".repeat(5000));
+        assert!(text(&long).len() < 120, "{}", text(&long));
+    }
+}

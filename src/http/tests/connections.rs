@@ -1,0 +1,144 @@
+//! Connections: kept, slow, silent, and ended.
+
+use std::time::Instant;
+
+use super::*;
+
+/// Reads one answer from a connection that stays open.
+fn read_one(stream: &mut TcpStream) -> Reply {
+    let mut text = Vec::new();
+    loop {
+        let mut byte = [0];
+        assert_eq!(stream.read(&mut byte).expect("the server answers"), 1, "it closed");
+        text.push(byte[0]);
+        let reply =
+            std::str::from_utf8(&text).ok().filter(|text| text.contains("\r\n\r\n")).map(Reply::parse);
+        if let Some(reply) = reply {
+            let length = reply.header("content-length").and_then(|length| length.parse().ok());
+            if length == Some(reply.body.len()) {
+                return reply;
+            }
+        }
+    }
+}
+
+fn get(host: SocketAddr) -> String {
+    format!("GET /live HTTP/1.1\r\nHost: {host}\r\n\r\n")
+}
+
+#[test]
+fn a_connection_serves_many_requests() {
+    let server = Server::start();
+    let mut stream = server.connect();
+    for _ in 0..5 {
+        stream.write_all(get(server.address).as_bytes()).expect("it is open");
+        assert_eq!(read_one(&mut stream).status, 200);
+    }
+}
+
+#[test]
+fn a_body_is_never_taken_for_the_next_request() {
+    let server = Server::start();
+    let mut stream = server.connect();
+    let host = server.address;
+    let inner = get(host);
+    let head =
+        format!("POST /api/export/status HTTP/1.1\r\nHost: {host}\r\nContent-Length: {}\r\n", inner.len());
+    stream.write_all(format!("{head}\r\n{inner}").as_bytes()).expect("it is open");
+    assert_eq!(read_one(&mut stream).status, 405);
+    stream.write_all(format!("GET /ready HTTP/1.1\r\nHost: {host}\r\n\r\n").as_bytes()).expect("it is open");
+    assert_eq!(read_one(&mut stream).json()["message"], "Ready");
+}
+
+#[test]
+fn a_client_that_closes_its_side_still_gets_its_answer() {
+    let server = Server::start();
+    let mut stream = server.connect();
+    stream.write_all(get(server.address).as_bytes()).expect("it is open");
+    stream.shutdown(std::net::Shutdown::Write).expect("it is open");
+    assert_eq!(Reply::read(stream).status, 200);
+}
+
+#[test]
+fn idle_slow_and_silent_clients_do_not_hold_the_shutdown() {
+    let mut server = Server::start();
+    let host = server.address;
+    let silent = server.connect();
+    let mut idle = server.connect();
+    idle.write_all(get(host).as_bytes()).expect("it is open");
+    assert_eq!(read_one(&mut idle).status, 200);
+    let mut slow_head = server.connect();
+    slow_head.write_all(b"GET /live HTTP/1.1\r\nHos").expect("it is open");
+    let mut slow_body = server.connect();
+    let head = format!("POST /live HTTP/1.1\r\nHost: {host}\r\nContent-Length: 10\r\n\r\nx");
+    slow_body.write_all(head.as_bytes()).expect("it is open");
+    // They were accepted in their order, so this one's answer says that all are served.
+    assert_eq!(server.ask("GET", "/live").status, 200);
+
+    let begin = Instant::now();
+    server.stop();
+    assert!(begin.elapsed() < Duration::from_secs(2), "{:?}", begin.elapsed());
+    for mut stream in [silent, idle, slow_head, slow_body] {
+        let mut rest = Vec::new();
+        // Closed or reset, but not left open.
+        let open =
+            stream.read_to_end(&mut rest).is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock);
+        assert!(!open);
+    }
+    assert!(TcpStream::connect(host).is_err(), "newcomers are refused");
+}
+
+#[test]
+fn a_request_under_way_is_answered_before_the_end() {
+    let mut server = Server::start();
+    let host = server.address;
+    let mut stream = server.connect();
+    let head =
+        format!("POST /live HTTP/1.1\r\nHost: {host}\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n");
+    stream.write_all(head.as_bytes()).expect("it is open");
+    let mut interim = [0; 25];
+    stream.read_exact(&mut interim).expect("the handler reads the body");
+    assert_eq!(&interim, b"HTTP/1.1 100 Continue\r\n\r\n");
+    let _ = server.stop.take().expect("stopped once").send(());
+    while TcpStream::connect(host).is_ok() {
+        std::thread::yield_now();
+    }
+    stream.write_all(b"ok").expect("it is open");
+    assert_eq!(Reply::read(stream).status, 405);
+}
+
+#[test]
+fn noise_is_no_harm() {
+    let server = Server::start();
+    for noise in [
+        &b"\x16\x03\x01\x02\x00\x01\x00"[..],
+        b"\r\n\r\n\r\n",
+        b"GET\r\n\r\n",
+        b"\0\0\0\0",
+        b"GET / HTTP/9.9\r\n\r\n",
+    ] {
+        let mut stream = server.connect();
+        stream.write_all(noise).expect("it is open");
+        stream.shutdown(std::net::Shutdown::Write).expect("it is open");
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer);
+        assert!(!answer.starts_with(b"HTTP/1.1 2"), "{noise:?}");
+    }
+    let long = format!("GET /{} HTTP/1.1\r\nHost: localhost\r\n\r\n", "x".repeat(20_000));
+    let mut stream = server.connect();
+    let _ = stream.write_all(long.as_bytes());
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer);
+    assert!(!answer.starts_with(b"HTTP/1.1 2"));
+    assert_eq!(server.ask("GET", "/live").status, 200);
+}
+
+#[test]
+fn more_clients_than_connections_are_served_in_turn() {
+    let server = Server::start();
+    let crowd: Vec<TcpStream> = (0..200).map(|_| server.connect()).collect();
+    let mut late = server.connect();
+    late.write_all(get(server.address).as_bytes()).expect("it is open");
+    drop(crowd);
+    assert_eq!(read_one(&mut late).status, 200);
+}

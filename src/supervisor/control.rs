@@ -1,0 +1,190 @@
+//! What the outside may ask of the daemon. The HTTP server talks to this, and knows nothing behind it.
+//!
+//! What holds:
+//! - [`Control::status`] and [`Control::link`] are snapshots: they never wait, whatever the loop is doing.
+//! - Everything else has a deadline, and a loop that is gone is a typed error at once.
+//! - A caller who hangs up cuts nothing in half: a check that has begun is brought to its end.
+//! - Of each kind of check one is under way at a time; the queue of commands has a length.
+
+mod command;
+mod services;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use tokio::time::timeout;
+
+pub use command::{Command, ResetError, StartError, Started};
+pub use services::{Answer, Connected, Services, SourceUnavailable};
+
+use crate::report::{ExportStatus, Failure, Link, Reason, Summary};
+
+/// Commands that may wait for the loop. More of them at once come from a client that doesn't wait for answers.
+const QUEUE: usize = 16;
+
+/// The longest that a caller waits.
+#[derive(Clone, Copy, Debug)]
+pub struct Deadlines {
+    /// For the loop to take a command and answer it.
+    pub command: Duration,
+    /// For the test of the connection, waiting for its turn included.
+    pub test_connection: Duration,
+    /// For the look at the source, waiting for its turn included.
+    pub summary: Duration,
+}
+
+/// A handle that is cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Control {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    status: watch::Receiver<ExportStatus>,
+    link: watch::Receiver<Link>,
+    commands: mpsc::Sender<Command>,
+    services: Arc<dyn Services>,
+    testing: Arc<Semaphore>,
+    summing: Arc<Semaphore>,
+    deadlines: Deadlines,
+}
+
+/// The loop did not answer: it is gone, or too busy.
+enum NoReply {
+    Gone,
+    Late,
+}
+
+impl Control {
+    /// A handle for the outside, and the commands that it will send for the loop.
+    #[must_use]
+    pub fn new(
+        status: watch::Receiver<ExportStatus>,
+        link: watch::Receiver<Link>,
+        services: Arc<dyn Services>,
+        deadlines: Deadlines,
+    ) -> (Self, mpsc::Receiver<Command>) {
+        let (commands, receiver) = mpsc::channel(QUEUE);
+        let (testing, summing) = (Arc::new(Semaphore::new(1)), Arc::new(Semaphore::new(1)));
+        let shared = Shared { status, link, commands, services, testing, summing, deadlines };
+        (Self { shared: Arc::new(shared) }, receiver)
+    }
+
+    /// The running or the last export.
+    #[must_use]
+    pub fn status(&self) -> ExportStatus {
+        self.shared.status.borrow().clone()
+    }
+
+    /// The connectivity to MongoDB.
+    #[must_use]
+    pub fn link(&self) -> Link {
+        self.shared.link.borrow().clone()
+    }
+
+    /// Whether the loop is there to take commands.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        !self.shared.commands.is_closed()
+    }
+
+    /// Starts a manual export and answers as soon as the loop has taken it on. What isn't given is as configured.
+    ///
+    /// # Errors
+    /// Another export is running, or the loop is stopping or doesn't answer.
+    pub async fn start(
+        &self,
+        batch_size: Option<u16>,
+        skip_duplicates: Option<bool>,
+    ) -> Result<Started, StartError> {
+        match self.ask(|reply| Command::Start { batch_size, skip_duplicates, reply }).await {
+            Ok(answer) => answer,
+            Err(NoReply::Gone) => Err(StartError::Stopping),
+            Err(NoReply::Late) => Err(StartError::NoAnswer),
+        }
+    }
+
+    /// Sets the status back to idle, and forgets no delivery state.
+    ///
+    /// # Errors
+    /// An export is running, or the loop is stopping or doesn't answer.
+    pub async fn reset(&self) -> Result<ExportStatus, ResetError> {
+        match self.ask(|reply| Command::Reset { reply }).await {
+            Ok(answer) => answer,
+            Err(NoReply::Gone) => Err(ResetError::Stopping),
+            Err(NoReply::Late) => Err(ResetError::NoAnswer),
+        }
+    }
+
+    /// Tries the configured ways to MongoDB now, whatever the backoff says. A success wakes the loop.
+    ///
+    /// # Errors
+    /// Why MongoDB can't be used; [`Reason::Timeout`] when the deadline is over.
+    pub async fn test_connection(&self) -> Result<Connected, Failure> {
+        let services = Arc::clone(&self.shared.services);
+        let limit = self.shared.deadlines.test_connection;
+        let check = async move { services.test_connection().await };
+        let connected =
+            bring_to_its_end(&self.shared.testing, limit, check).await.unwrap_or_else(|Late| {
+                Err(Failure::new(Reason::Timeout, format!("no result within {} ms", limit.as_millis())))
+            })?;
+        // A hint: if the queue is full, the loop is awake as it is.
+        let _ = self.shared.commands.try_send(Command::Wake);
+        Ok(connected)
+    }
+
+    /// Looks at the rows in SQLite.
+    ///
+    /// # Errors
+    /// The file or the table can't be read, or not within the deadline.
+    pub async fn summary(&self) -> Result<Summary, SourceUnavailable> {
+        let services = Arc::clone(&self.shared.services);
+        let limit = self.shared.deadlines.summary;
+        let look = async move { services.summary().await };
+        bring_to_its_end(&self.shared.summing, limit, look).await.unwrap_or_else(|Late| {
+            Err(SourceUnavailable::new(format!("no result within {} ms", limit.as_millis())))
+        })
+    }
+
+    async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Result<T, NoReply> {
+        let (reply, answer) = oneshot::channel();
+        let exchange = async {
+            self.shared.commands.send(command(reply)).await.map_err(|_| NoReply::Gone)?;
+            answer.await.map_err(|_| NoReply::Gone)
+        };
+        timeout(self.shared.deadlines.command, exchange).await.unwrap_or(Err(NoReply::Late))
+    }
+}
+
+/// The deadline is over.
+struct Late;
+
+/// Runs `work` in a task of its own, one at a time, so that a caller who goes away doesn't drop it halfway: a
+/// connection that is dropped instead of closed lingers. Waiting for the turn and the work share the `limit`.
+async fn bring_to_its_end<T: Send + 'static>(
+    turn: &Arc<Semaphore>,
+    limit: Duration,
+    work: impl Future<Output = T> + Send + 'static,
+) -> Result<T, Late> {
+    let end = tokio::time::Instant::now() + limit;
+    let turn = Arc::clone(turn).acquire_owned();
+    let permit = tokio::time::timeout_at(end, turn).await.map_err(|_| Late)?;
+    let task = tokio::spawn(async move {
+        let result = tokio::time::timeout_at(end, work).await;
+        drop(permit);
+        result
+    });
+    match task.await {
+        Ok(result) => result.map_err(|_| Late),
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // The runtime is going down.
+            Err(_) => Err(Late),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests;
