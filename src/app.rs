@@ -1,1 +1,172 @@
-//! app
+//! Builds everything, runs it, and drains with a limit.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::{Notify, watch};
+
+use crate::backoff::{InvalidSchedule, Schedule};
+use crate::config::{Config, Probe};
+use crate::export::Exporter;
+use crate::http;
+use crate::ledger::{Condition, LedgerError, Store};
+use crate::report::{ExportStatus, Link};
+use crate::signals::Signals;
+use crate::source::{NoHostId, source_id};
+use crate::supervisor::control::{Control, Deadlines};
+use crate::supervisor::machine::Timing;
+use crate::supervisor::{Checks, Parts, Supervisor};
+use crate::systemd::Notifier;
+use crate::target::Ways;
+
+/// How long a pass may take to reach its next batch boundary when the daemon stops. With the rest of the way it stays
+/// below five seconds.
+const DRAIN: Duration = Duration::from_millis(3_500);
+
+/// How often the whole table is compared with the ledger though nothing seems to have changed.
+const FULL_INTERVAL: Duration = Duration::from_secs(15 * 60);
+
+/// The longest delay between looks at an SQLite file that can't be read. It is on this host, so that looking is cheap.
+const SOURCE_RETRY_MAX: Duration = Duration::from_secs(10);
+
+/// The longest that `sqlite-data` may take.
+const SUMMARY_DEADLINE: Duration = Duration::from_secs(30);
+
+/// Why the daemon couldn't start, or run on.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// Signals or threads were refused by the operating system.
+    #[error("the operating system refuses signals or threads: {0}")]
+    System(#[source] std::io::Error),
+    /// The HTTP server's address can't be used.
+    #[error("http.listen: can't listen on {address}: {source}")]
+    Listen {
+        /// The configured address.
+        address: std::net::SocketAddr,
+        /// The system's answer.
+        source: std::io::Error,
+    },
+    /// The host can't be told from others.
+    #[error(transparent)]
+    Host(#[from] NoHostId),
+    /// Not even a temporary ledger can be made.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// The configured delays can't be used together.
+    #[error(transparent)]
+    Schedule(#[from] InvalidSchedule),
+}
+
+/// Runs the daemon until a signal stops it.
+///
+/// # Errors
+/// What keeps it from starting.
+pub fn run(config: Config) -> Result<(), AppError> {
+    let signals = Signals::register().map_err(AppError::System)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        // One for the driver of MongoDB, one for everything else: more gain nothing, and each costs memory.
+        .worker_threads(2)
+        .max_blocking_threads(8)
+        .thread_keep_alive(Duration::from_secs(5))
+        .enable_all()
+        .build()
+        .map_err(AppError::System)?;
+    let result = runtime.block_on(serve(Arc::new(config), &signals));
+    // A blocking read of SQLite that hangs in the file system can't be interrupted.
+    runtime.shutdown_timeout(Duration::from_millis(200));
+    if result.is_ok() {
+        tracing::info!(event = "stopped", "Stopped");
+    }
+    result
+}
+
+async fn serve(config: Arc<Config>, signals: &Signals) -> Result<(), AppError> {
+    let notifier = Arc::new(Notifier::from_env());
+    let source = source_id(&config.sqlite)?;
+    let (store, condition) = Store::open(&config.state.directory)?;
+    if condition == Condition::Rebuilt {
+        tracing::warn!(
+            event = "ledger_rebuilt",
+            "The ledger was damaged: every row is compared with MongoDB"
+        );
+    }
+    let listen = config.http.listen;
+    let address = |source| AppError::Listen { address: listen, source };
+    let listener = TcpListener::bind(listen).await.map_err(address)?;
+    let bound = listener.local_addr().map_err(address)?;
+
+    let (status, link) = (watch::Sender::new(ExportStatus::default()), watch::Sender::new(Link::default()));
+    let stop = Arc::new(AtomicBool::new(false));
+    let ways = Ways::new(config.mongodb.clone());
+    let exporter =
+        Exporter::new(Arc::clone(&config), source, Arc::new(store), status.clone(), Arc::clone(&stop));
+    let checks = Arc::new(Checks::new(Arc::clone(&config), ways.clone()));
+    let deadlines = Deadlines {
+        command: Duration::from_secs(2),
+        // The connection's own deadline is the probe's; counting documents may take a little on top.
+        test_connection: config.probe.timeout + Duration::from_millis(300),
+        summary: SUMMARY_DEADLINE,
+    };
+    let (control, commands) = Control::new(status.subscribe(), link.subscribe(), checks, deadlines);
+    let timing = timing(&config)?;
+    let supervisor = Supervisor::new(Parts {
+        config: Arc::clone(&config),
+        timing,
+        exporter,
+        ways,
+        status,
+        link,
+        stop,
+        commands,
+        notifier: Arc::clone(&notifier),
+    });
+
+    let closing = Arc::new(Notify::new());
+    let server = {
+        let closing = Arc::clone(&closing);
+        tokio::spawn(http::serve(listener, control, async move { closing.notified().await }))
+    };
+    tracing::info!(
+        event = "started",
+        version = env!("CARGO_PKG_VERSION"),
+        table = config.sqlite.table.as_str(),
+        database = config.mongodb.database.as_str(),
+        collection = config.mongodb.collection.as_str(),
+        "Started"
+    );
+    tracing::info!(event = "http_listening", address = %bound, "Listening for HTTP on {bound}");
+    notifier.ready();
+
+    supervisor
+        .run(signals, DRAIN, || {
+            notifier.stopping();
+            tracing::info!(event = "stopping", "Stopping at the next batch boundary");
+        })
+        .await;
+    closing.notify_one();
+    let _ended = tokio::time::timeout(Duration::from_millis(1_200), server).await;
+    Ok(())
+}
+
+fn timing(config: &Config) -> Result<Timing, InvalidSchedule> {
+    let Probe { initial_interval, max_interval, multiplier, randomization_factor, timeout, online_interval } =
+        config.probe;
+    Ok(Timing {
+        retry: Schedule::new(initial_interval, max_interval, multiplier, randomization_factor)?,
+        probe_timeout: timeout,
+        online_interval,
+        full_interval: FULL_INTERVAL,
+        source_retry: Schedule::new(
+            initial_interval.min(SOURCE_RETRY_MAX),
+            SOURCE_RETRY_MAX,
+            multiplier,
+            randomization_factor,
+        )?,
+        min_pass_interval: Duration::from_millis(50),
+        // Preparing and a batch are several operations, each with its own deadline.
+        stall: config.mongodb.operation_timeout * 6,
+        automatic: config.export.automatic,
+    })
+}

@@ -1,2 +1,49 @@
-//! x
-fn main() {}
+//! The command line → an exit code.
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use mongo_uplink::cli::{Cli, Command, check};
+use mongo_uplink::config::{Config, ConfigError, Sources};
+use mongo_uplink::{app, telemetry};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let sources = cli.sources();
+    match cli.command() {
+        Command::Run(_) => run(&sources),
+        Command::Check(_) => match check(&sources) {
+            Ok(text) => {
+                print!("{text}");
+                ExitCode::SUCCESS
+            }
+            Err(error) => misconfigured(&error),
+        },
+    }
+}
+
+fn run(sources: &Sources) -> ExitCode {
+    let config = match Config::load(sources) {
+        Ok(config) => config,
+        Err(error) => return misconfigured(&error),
+    };
+    let _telemetry = match telemetry::init(&config.log, std::env::var_os("JOURNAL_STREAM").as_deref()) {
+        Ok(telemetry) => telemetry,
+        Err(error) => {
+            eprintln!("mongo-uplink: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match app::run(config) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(event = "failed", %error, "The daemon can't run");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn misconfigured(error: &ConfigError) -> ExitCode {
+    eprintln!("{error}");
+    ExitCode::from(ConfigError::EXIT_CODE)
+}

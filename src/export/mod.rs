@@ -13,4 +13,5 @@ mod rank;
 mod run;
 mod scan;
 
-pub use pass::{Depth, Exporter, PassEnd, PassError};
+pub use pass::{Depth, Exporter, PassEnd, PassError, Pulse, abandon};
+pub use run::{claim, next_export_id};

@@ -11,8 +11,8 @@ use super::run::Run;
 use super::scan::{Batch, Scan, ScanError, Scope};
 use crate::config::{self, Config};
 use crate::ledger::{Bound, Condition, LedgerError, Store};
-use crate::record::Provenance;
-use crate::report::{ExportStatus, Failure, Reason, RunRequest, Timestamp};
+use crate::record::{Position, Provenance};
+use crate::report::{ExportStatus, Failure, Reason, RunRequest, RunState, Timestamp};
 use crate::source::{Reader, SourceError};
 use crate::target::{Indexes, Target};
 
@@ -70,6 +70,15 @@ impl PassError {
     }
 }
 
+/// How far passes have got, for whoever watches that they get on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pulse {
+    /// Steps of any kind.
+    pub steps: u64,
+    /// Times that MongoDB did what was asked of it.
+    pub answers: u64,
+}
+
 /// The part of the time that full comparisons may take while the table changes: one in this many.
 const COMPARISON_SHARE: u32 = 20;
 
@@ -83,6 +92,9 @@ pub struct Exporter {
     store: Arc<Store>,
     status: watch::Sender<ExportStatus>,
     stop: Arc<AtomicBool>,
+    pulse: watch::Sender<Pulse>,
+    /// Where a manual export broke off, with what it was asked.
+    broken_off: Option<(RunRequest, Position)>,
     /// When the last full comparison ended, and how long it took.
     compared: Option<(Instant, Duration)>,
     /// What was said already, so that it is said once.
@@ -108,7 +120,23 @@ impl Exporter {
         status: watch::Sender<ExportStatus>,
         stop: Arc<AtomicBool>,
     ) -> Self {
-        Self { config, source_id, store, status, stop, compared: None, said: Said::default() }
+        Self {
+            config,
+            source_id,
+            store,
+            status,
+            stop,
+            pulse: watch::Sender::default(),
+            broken_off: None,
+            compared: None,
+            said: Said::default(),
+        }
+    }
+
+    /// How far passes get, as they do.
+    #[must_use]
+    pub fn pulse(&self) -> watch::Receiver<Pulse> {
+        self.pulse.subscribe()
     }
 
     /// An automatic pass: sends what is pending.
@@ -138,11 +166,38 @@ impl Exporter {
         Ok(PassEnd::Complete { again_in })
     }
 
-    /// A manual export: considers every row, and checks against MongoDB itself.
+    /// A manual export: considers every row, and checks against MongoDB itself. Made `again` after a failure of the
+    /// connection, it goes on behind the last row that was dealt with.
     ///
     /// # Errors
     /// See [`PassError`]; the status tells of the run.
     pub async fn manual(
+        &mut self,
+        target: Result<&Target, Failure>,
+        request: &RunRequest,
+        export_id: &str,
+        again: bool,
+    ) -> Result<PassEnd, PassError> {
+        if !again {
+            self.broken_off = None;
+        }
+        let result = match target {
+            Ok(target) => self.everything(target, request, export_id).await,
+            Err(failure) => Err(failure.into()),
+        };
+        // What failed before the run had begun is told by the status all the same: somebody asked.
+        if let Err(error) = &result
+            && self.status.borrow().is_running(export_id)
+        {
+            match self.begin(request, export_id, 0).await {
+                Ok(Some(run)) => finish(run, Err((error.reason(), error.to_string()))).await?,
+                _ => abandon(&self.status, error.reason(), &error.to_string()),
+            }
+        }
+        result
+    }
+
+    async fn everything(
         &mut self,
         target: &Target,
         request: &RunRequest,
@@ -224,23 +279,34 @@ impl Exporter {
             exported_at: String::new(),
         };
         let skip_duplicates = request.skip_duplicates;
+        let go_on_behind = match &self.broken_off {
+            Some((broken_off, position)) if scope == Scope::Everything && broken_off == request => {
+                Some(position.clone())
+            }
+            _ => None,
+        };
         let opened = blocking(move || {
             let mut reader = Reader::open(&config.sqlite, &config.export.duplicate_key)?;
             let missing = reader.missing_duplicate_columns().to_vec();
             let highest = store.with(|ledger| ledger.highest_rowid())?;
-            let after = if scope == Scope::Pending && depth == Depth::Tail && reader.has_lasting_rowids() {
+            let lasting = reader.has_lasting_rowids();
+            let after = if scope == Scope::Pending && depth == Depth::Tail && lasting {
                 // The table's end before the ledger's: it was emptied, or ids were given again.
                 let end = reader.highest_rowid()?;
                 highest.filter(|highest| end.is_some_and(|end| end >= *highest))
             } else {
                 None
             };
-            let total = match (scope, after) {
+            // Where rowids move, a place in the table says nothing after a while.
+            let after = after.map(Position::Rowid).or(go_on_behind.filter(|_| lasting));
+            let from_start = after.is_none();
+            let total = match (scope, &after) {
+                (_, Some(Position::Rowid(after))) => reader.count(Some(*after))?,
                 (Scope::Everything, _) => reader.count(None)?,
-                (Scope::Pending, after) => reader.count(after.or(highest))?,
+                (Scope::Pending, _) => reader.count(highest)?,
             };
             let scan = Scan::new(reader, store, provenance, scope, skip_duplicates, after)?;
-            Ok::<_, ScanError>((scan, total, missing, after.is_none()))
+            Ok::<_, ScanError>((scan, total, missing, from_start))
         })
         .await?;
         let (scan, total, missing, from_start) = opened;
@@ -270,11 +336,7 @@ impl Exporter {
                 Ok(PassEnd::Stopped) => Err((None, "stopped by request".to_owned())),
                 Err(error) => Err((error.reason(), error.to_string())),
             };
-            blocking(move || {
-                run.end(ended);
-                Ok::<_, PassError>(())
-            })
-            .await?;
+            finish(run, ended).await?;
         }
         result
     }
@@ -308,15 +370,17 @@ impl Exporter {
             })
             .await?;
             scan = returned;
+            self.step(false);
             if run.is_none() && (manual.is_some() || !batch.candidates.is_empty()) {
-                *run = Some(self.begin(request, &export_id, opened.total).await?);
+                *run = self.begin(request, &export_id, opened.total).await?;
             }
-            if self.stop.load(Ordering::Relaxed) {
+            if self.stop.load(Ordering::Relaxed) || (run.is_none() && !batch.candidates.is_empty()) {
                 return Ok(PassEnd::Stopped);
             }
             let Batch { candidates, done } = batch;
             if !candidates.is_empty() {
                 let verdicts = deliver(target, &rules, &candidates).await?;
+                self.step(true);
                 let mut carried = run.take().ok_or(PassError::Internal)?;
                 let (carried, result) = blocking(move || {
                     let result = carried.record(&candidates, &verdicts);
@@ -325,8 +389,12 @@ impl Exporter {
                 .await?;
                 *run = Some(carried);
                 result?;
+                if manual.is_some() {
+                    self.broken_off = scan.position().map(|position| (*request, position));
+                }
             }
             if done {
+                self.broken_off = None;
                 if opened.from_start {
                     let (store, last) = (Arc::clone(&self.store), scan.last_rowid());
                     blocking(move || store.with(|ledger| ledger.forget_behind(last))).await?;
@@ -336,7 +404,19 @@ impl Exporter {
         }
     }
 
-    async fn begin(&self, request: &RunRequest, export_id: &str, total: u64) -> Result<Run, PassError> {
+    fn step(&self, answered: bool) {
+        self.pulse.send_modify(|pulse| {
+            pulse.steps += 1;
+            pulse.answers += u64::from(answered);
+        });
+    }
+
+    async fn begin(
+        &self,
+        request: &RunRequest,
+        export_id: &str,
+        total: u64,
+    ) -> Result<Option<Run>, PassError> {
         let (store, status) = (Arc::clone(&self.store), self.status.clone());
         let (request, export_id) = (*request, export_id.to_owned());
         Ok(blocking(move || Run::begin(&store, &status, &request, &export_id, total)).await?)
@@ -369,6 +449,29 @@ struct Opened {
     total: u64,
     /// Whether every row will be looked at.
     from_start: bool,
+}
+
+/// Shows a running export as failed that can't tell it itself any more.
+pub fn abandon(status: &watch::Sender<ExportStatus>, reason: Option<Reason>, error: &str) {
+    status.send_if_modified(|status| {
+        if status.status != RunState::Running {
+            return false;
+        }
+        status.status = RunState::Failed;
+        status.end_time = Some(Timestamp::now());
+        status.reason = reason;
+        status.error_message = Some(error.to_owned());
+        true
+    });
+}
+
+/// Ends a run, on a blocking thread.
+async fn finish(run: Run, ended: Result<(), (Option<Reason>, String)>) -> Result<(), PassError> {
+    blocking(move || {
+        run.end(ended);
+        Ok::<_, PassError>(())
+    })
+    .await
 }
 
 fn gap(took: Duration) -> Duration {

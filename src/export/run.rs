@@ -19,15 +19,18 @@ pub(super) struct Run {
 }
 
 impl Run {
-    /// Writes down that the run begins, and shows it. Blocks.
+    /// Writes down that the run begins, and shows it; `None` if another one is shown as running. Blocks.
     pub(super) fn begin(
         store: &Arc<Store>,
         status: &watch::Sender<ExportStatus>,
         request: &RunRequest,
         export_id: &str,
         total: u64,
-    ) -> Result<Self, LedgerError> {
+    ) -> Result<Option<Self>, LedgerError> {
         let started = Timestamp::now();
+        if !claim(status, request, export_id, started) {
+            return Ok(None);
+        }
         let number = store.with(|ledger| ledger.run_started(export_id, request.trigger, started))?;
         let progress = Progress { total, ..Progress::default() };
         let run = Self {
@@ -37,16 +40,7 @@ impl Run {
             status: status.clone(),
             progress,
         };
-        run.status.send_modify(|status| {
-            *status = ExportStatus {
-                status: RunState::Running,
-                start_time: Some(started),
-                export_id: Some(run.export_id.clone()),
-                trigger: Some(request.trigger),
-                ..ExportStatus::default()
-            };
-            status.set_progress(&progress);
-        });
+        run.status.send_modify(|status| status.set_progress(&progress));
         tracing::info!(
             event = "export_started",
             export_id = %run.export_id,
@@ -54,7 +48,7 @@ impl Run {
             total,
             "Export started"
         );
-        Ok(run)
+        Ok(Some(run))
     }
 
     /// Records a batch's verdicts, then counts and shows them. Blocks.
@@ -148,6 +142,42 @@ impl Run {
             ),
         }
     }
+}
+
+/// `export_YYYYMMDD_HHMMSS` of now; with a number behind it if `last` was made in the same second.
+#[must_use]
+pub fn next_export_id(last: Option<&str>) -> String {
+    let base = format!("export_{}", Timestamp::now().compact());
+    match last.and_then(|last| last.strip_prefix(&base)) {
+        None => base,
+        Some(suffix) => {
+            let number: u64 = suffix.strip_prefix('_').and_then(|number| number.parse().ok()).unwrap_or(1);
+            format!("{base}_{}", number + 1)
+        }
+    }
+}
+
+/// Shows the export as running, unless another one is: there is one at a time.
+#[must_use]
+pub fn claim(
+    status: &watch::Sender<ExportStatus>,
+    request: &RunRequest,
+    export_id: &str,
+    started: Timestamp,
+) -> bool {
+    status.send_if_modified(|status| {
+        if status.status == RunState::Running {
+            return status.export_id.as_deref() == Some(export_id);
+        }
+        *status = ExportStatus {
+            status: RunState::Running,
+            start_time: Some(started),
+            export_id: Some(export_id.to_owned()),
+            trigger: Some(request.trigger),
+            ..ExportStatus::default()
+        };
+        true
+    })
 }
 
 fn count(counted: &mut Progress, verdict: &Verdict, ours: bool) {

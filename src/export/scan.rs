@@ -63,18 +63,17 @@ pub(super) struct Scan {
 }
 
 impl Scan {
-    /// A scan of the rows behind rowid `after`, or of all.
+    /// A scan of the rows behind `after`, or of all.
     pub(super) fn new(
         reader: Reader,
         store: Arc<Store>,
         provenance: Provenance,
         scope: Scope,
         skip_duplicates: bool,
-        after: Option<i64>,
+        after: Option<Position>,
     ) -> Result<Self, ScanError> {
         let fingerprinter = Fingerprinter::new(&provenance.source, reader.shape());
         let ranks = if after.is_none() { Some(Ranks::new()?) } else { None };
-        let after = after.map(Position::Rowid);
         Ok(Self {
             reader,
             store,
@@ -97,6 +96,11 @@ impl Scan {
     /// What the documents say of where they came from, from now on.
     pub(super) fn set_provenance(&mut self, provenance: Provenance) {
         self.provenance = provenance;
+    }
+
+    /// Where the last row that was read stands.
+    pub(super) fn position(&self) -> Option<Position> {
+        self.after.clone()
     }
 
     /// The rowid of the last row that was read.

@@ -18,7 +18,7 @@ pub use document::{
     EXPORT_VERSION, Provenance, bson, columns, document, metadata, original_id, shown, without_duplicate_key,
 };
 pub use duplicate::{DuplicateKey, absent};
-pub use identity::Fingerprinter;
+pub use identity::{Fingerprinter, host_id};
 pub use moment::{created_seconds, is_older};
 pub use shape::{Identity, KeyKind, Shape, UnusableColumn};
 pub use value::{Position, Value, ValueRef};

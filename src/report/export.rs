@@ -122,9 +122,17 @@ pub struct ExportStatus {
     pub duplicate_records: u64,
     /// Why it failed, as one of the stable words.
     pub reason: Option<Reason>,
+    /// What keeps rows from being sent at the moment, other than the connectivity: SQLite or the ledger.
+    pub waiting_for: Option<String>,
 }
 
 impl ExportStatus {
+    /// Whether the export of this id is running.
+    #[must_use]
+    pub fn is_running(&self, export_id: &str) -> bool {
+        self.status == RunState::Running && self.export_id.as_deref() == Some(export_id)
+    }
+
     /// Takes over the counters.
     pub fn set_progress(&mut self, progress: &Progress) {
         self.total_records = progress.total.max(progress.processed());

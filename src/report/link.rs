@@ -41,3 +41,20 @@ pub struct Link {
     /// When the last probe or operation ended.
     pub checked_at: Option<Timestamp>,
 }
+
+impl Link {
+    /// Whether it tells the same but for rounding: moments are computed afresh for each snapshot.
+    #[must_use]
+    pub fn is_same_as(&self, other: &Self) -> bool {
+        let near = |a: Option<Timestamp>, b: Option<Timestamp>| match (a, b) {
+            (Some(a), Some(b)) => (a.as_millis() - b.as_millis()).abs() <= 5,
+            (a, b) => a == b,
+        };
+        (self.state, self.reason, &self.detail, self.attempts, self.way)
+            == (other.state, other.reason, &other.detail, other.attempts, other.way)
+            && near(self.since, other.since)
+            && near(self.next_probe, other.next_probe)
+            && near(self.last_success, other.last_success)
+            && near(self.checked_at, other.checked_at)
+    }
+}

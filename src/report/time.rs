@@ -34,6 +34,12 @@ impl Timestamp {
         Self(self.0.saturating_add(i64::try_from(after.as_millis()).unwrap_or(i64::MAX)))
     }
 
+    /// The moment `before` this one on the wall clock.
+    #[must_use]
+    pub fn before(self, before: Duration) -> Self {
+        Self(self.0.saturating_sub(i64::try_from(before.as_millis()).unwrap_or(i64::MAX)))
+    }
+
     /// `YYYYMMDD_HHMMSS`, as in an export's id.
     #[must_use]
     pub fn compact(self) -> String {

@@ -9,12 +9,14 @@
 
 mod access;
 mod error;
+mod host;
 mod reader;
 mod stamp;
 mod summary;
 mod table;
 
 pub use error::SourceError;
+pub use host::{NoHostId, source_id};
 pub use reader::{PageEnd, Reader, RowRef, Visitor};
 pub use stamp::Stamp;
 pub use summary::summary;

@@ -1,3 +1,13 @@
-//! supervisor
+//! The loop: probes MongoDB, and starts an export as soon as it can be reached and rows are pending.
+//!
+//! [`machine`] decides, and knows nothing but events and times; [`driver`] performs what it decides; [`control`] is how
+//! the outside talks to them. What holds is said in [`machine`].
+
 pub mod control;
+pub mod driver;
 pub mod machine;
+mod services;
+mod tell;
+
+pub use driver::{Parts, Supervisor};
+pub use services::Checks;

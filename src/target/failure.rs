@@ -1,0 +1,120 @@
+//! From an error of the driver or the server to a typed reason.
+//!
+//! What decides is a kind, a code or a label. Texts are not taken over, as they can quote documents and addresses
+//! with credentials.
+
+use std::io;
+use std::time::Duration;
+
+use mongodb::error::{Error, ErrorKind, WriteFailure};
+
+use crate::report::{Failure, Reason};
+
+/// Codes by which a server says that it can't take writes at the moment, or that the set is changing
+/// (MongoDB's error_codes.yml, category NotPrimaryError, and shutdown).
+const NOT_PRIMARY: [i32; 8] = [91, 189, 10_058, 10_107, 11_600, 11_602, 13_435, 13_436];
+
+/// Codes that speak of login: UserNotFound, AuthenticationFailed, ReauthenticationRequired.
+const AUTH: [i32; 3] = [11, 18, 391];
+
+/// OutOfDiskSpace.
+const QUOTA: [i32; 1] = [14_031];
+
+/// Codes that speak of time: MaxTimeMSExpired, WriteConcernTimeout (as a failed wait), NetworkTimeout,
+/// NetworkInterfaceExceededTimeLimit, ExceededTimeLimit.
+const TIMEOUT: [i32; 5] = [50, 64, 89, 202, 262];
+
+/// Unauthorized.
+const NOT_AUTHORIZED: [i32; 1] = [13];
+
+/// Codes of a command that failed for reasons of the moment, whatever the document: HostUnreachable, HostNotFound,
+/// LockTimeout, LockBusy, WriteConflict, SocketException, Interrupted, InterruptedDueToReplStateChange, PooledConnection...
+const PASSING: [i32; 14] = [1, 6, 7, 8, 24, 46, 96, 100, 112, 134, 246, 317, 9_001, 11_601];
+
+/// The reason of a server's error code, if the code speaks of the server's state and not of the document.
+pub(super) fn reason_of_code(code: i32) -> Option<Reason> {
+    let reasons: [(&[i32], Reason); 6] = [
+        (&NOT_PRIMARY, Reason::NotPrimary),
+        (&AUTH, Reason::Auth),
+        (&QUOTA, Reason::Quota),
+        (&TIMEOUT, Reason::Timeout),
+        (&NOT_AUTHORIZED, Reason::NotAuthorized),
+        (&PASSING, Reason::Server),
+    ];
+    reasons.into_iter().find(|(codes, _)| codes.contains(&code)).map(|(_, reason)| reason)
+}
+
+/// What a server's error code tells, when it stands for a whole command.
+pub(super) fn of_code(code: i32) -> Failure {
+    Failure::new(
+        reason_of_code(code).unwrap_or(Reason::Server),
+        format!("the server answered with error code {code}"),
+    )
+}
+
+/// An operation that didn't end within its deadline.
+pub(super) fn too_late(what: &str, deadline: Duration) -> Failure {
+    Failure::new(Reason::Timeout, format!("{what}: no answer within {deadline:?}"))
+}
+
+/// What an error of the driver tells.
+pub(super) fn classify(error: &Error) -> Failure {
+    match error.kind.as_ref() {
+        ErrorKind::Io(io) => of_io(io),
+        ErrorKind::Authentication { .. } => Failure::new(Reason::Auth, "the server refused the login"),
+        ErrorKind::DnsResolve { .. } => Failure::new(Reason::Dns, "the SRV record doesn't resolve"),
+        ErrorKind::InvalidTlsConfig { .. } => {
+            Failure::new(Reason::Tls, "the TLS options or their files can't be used")
+        }
+        ErrorKind::InvalidArgument { .. } => {
+            Failure::new(Reason::Options, "the connection string can't be used")
+        }
+        ErrorKind::Command(command) => of_code(command.code),
+        ErrorKind::Write(WriteFailure::WriteError(write)) => of_code(write.code),
+        ErrorKind::Write(WriteFailure::WriteConcernError(write)) => of_code(write.code),
+        ErrorKind::ConnectionPoolCleared { .. } => {
+            Failure::new(Reason::Disconnected, "the connection was closed by another failure")
+        }
+        ErrorKind::InvalidResponse { .. } | ErrorKind::Bson(_) => {
+            Failure::new(Reason::NotMongodb, "the answer isn't one of MongoDB")
+        }
+        ErrorKind::ServerSelection { .. } => {
+            Failure::new(Reason::NotPrimary, "no server of the set can take writes")
+        }
+        ErrorKind::Shutdown => Failure::new(Reason::Disconnected, "the connection was closed"),
+        _ => Failure::new(Reason::Server, "the driver reported an error of another kind"),
+    }
+}
+
+/// What an error of the operating system tells.
+pub(super) fn of_io(error: &io::Error) -> Failure {
+    let reason = match error.kind() {
+        io::ErrorKind::ConnectionRefused => Reason::Refused,
+        io::ErrorKind::TimedOut => Reason::Timeout,
+        io::ErrorKind::NetworkUnreachable
+        | io::ErrorKind::HostUnreachable
+        | io::ErrorKind::NetworkDown
+        | io::ErrorKind::AddrNotAvailable
+        // A route of type blackhole or prohibit.
+        | io::ErrorKind::InvalidInput
+        | io::ErrorKind::PermissionDenied => Reason::Unreachable,
+        io::ErrorKind::InvalidData => Reason::Tls,
+        _ => Reason::Disconnected,
+    };
+    Failure::new(reason, format!("network: {}", error.kind()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_that_speaks_of_a_document_has_no_reason_of_its_own() {
+        for code in [2, 9, 14, 121, 10_334, 11_000, 16_755] {
+            assert_eq!(reason_of_code(code), None, "{code}");
+        }
+        assert_eq!(reason_of_code(13), Some(Reason::NotAuthorized));
+        assert_eq!(reason_of_code(10_107), Some(Reason::NotPrimary));
+        assert_eq!(reason_of_code(14_031), Some(Reason::Quota));
+    }
+}

@@ -1,0 +1,216 @@
+//! Inserting a batch, with one verdict for each document.
+//!
+//! The `insert` command is sent as a command of its own, not by the driver's `insert_many`: its reply names the index
+//! of a duplicate key by its fields (`keyPattern`), where the driver keeps only a text that quotes the values.
+
+use std::borrow::Cow;
+
+use mongodb::bson::raw::{RawArrayBuf, RawDocument, RawDocumentBuf};
+use mongodb::bson::{Bson, Document, cstr, doc};
+
+use super::{Target, failure, write_concern};
+use crate::report::Failure;
+
+/// A document of more bytes is refused by every MongoDB (`maxBsonObjectSize`).
+pub const MAX_DOCUMENT_BYTES: usize = 16 * 1024 * 1024;
+
+/// Documents of more bytes together are sent in several commands: one may be a little larger than a document.
+const COMMAND_BYTES: usize = 12 * 1024 * 1024;
+
+/// DuplicateKey.
+const DUPLICATE_KEY: i32 = 11_000;
+
+/// The codes of a duplicate key: today's, and those of old servers.
+const DUPLICATE_KEYS: [i32; 3] = [DUPLICATE_KEY, 11_001, 12_582];
+
+/// What became of one document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum InsertOutcome {
+    /// Written; acknowledged by a majority and journaled.
+    Inserted,
+    /// A document with this `_id` is there.
+    SameId,
+    /// A document with this value of the unique index on the duplicate key is there.
+    SameDuplicateKey,
+    /// Refused for what is in it.
+    Rejected {
+        /// The server's error code.
+        code: i32,
+        /// What the code means. Quotes nothing.
+        detail: String,
+    },
+}
+
+impl Target {
+    /// Inserts documents, each with its `_id`, unordered. The answer has one outcome for each, in their order.
+    ///
+    /// # Errors
+    /// A [`Failure`] means that the outcome of *every* document is unknown: any of them may have been written.
+    pub async fn insert(&self, documents: &[Cow<'_, RawDocument>]) -> Result<Vec<InsertOutcome>, Failure> {
+        let mut outcomes = Vec::with_capacity(documents.len());
+        for chunk in chunks(documents, |document| document.as_bytes().len()) {
+            let mut command = RawDocumentBuf::new();
+            command.append(cstr!("insert"), self.collection.name());
+            command.append(cstr!("ordered"), false);
+            command.append(cstr!("documents"), array(chunk.iter().map(AsRef::as_ref)));
+            let reply = self.write("insert", command).await?;
+            let first = outcomes.len();
+            outcomes.resize(first + chunk.len(), InsertOutcome::Inserted);
+            for error in write_errors(&reply)? {
+                if let Some(outcome) = outcomes.get_mut(first + error.index) {
+                    *outcome = error.outcome;
+                }
+            }
+        }
+        Ok(outcomes)
+    }
+
+    /// Sends a write command with our write concern. The reply's write errors speak of documents alone; whatever else
+    /// went wrong is a failure.
+    pub(super) async fn write(
+        &self,
+        what: &'static str,
+        mut command: RawDocumentBuf,
+    ) -> Result<Document, Failure> {
+        let concern = RawDocumentBuf::try_from(&write_concern(self.deadline))
+            .map_err(|_| Failure::new(crate::report::Reason::Server, "the write concern can't be encoded"))?;
+        command.append(cstr!("writeConcern"), concern);
+        let reply = self.bounded(what, async { self.database.run_raw_command(command).await }).await?;
+        if let Ok(error) = reply.get_document("writeConcernError") {
+            // Written here, but not yet confirmed by a majority.
+            return Err(failure::of_code(error.get_i32("code").unwrap_or(64)));
+        }
+        Ok(reply)
+    }
+}
+
+/// Cuts a list so that each part fits into one command; a part of one item may be larger.
+pub(super) fn chunks<T>(items: &[T], bytes: impl Fn(&T) -> usize) -> Vec<&[T]> {
+    let (mut parts, mut start, mut sum) = (Vec::new(), 0, 0);
+    for (at, item) in items.iter().enumerate() {
+        let size = bytes(item);
+        if at > start && sum + size > COMMAND_BYTES {
+            parts.push(&items[start..at]);
+            (start, sum) = (at, 0);
+        }
+        sum += size;
+    }
+    if start < items.len() {
+        parts.push(&items[start..]);
+    }
+    parts
+}
+
+/// Documents as the array of a command.
+pub(super) fn array<'a>(documents: impl Iterator<Item = &'a RawDocument>) -> RawArrayBuf {
+    let mut array = RawArrayBuf::new();
+    for document in documents {
+        array.push(document);
+    }
+    array
+}
+
+/// One of the reply's write errors.
+pub(super) struct WriteErrorAt {
+    pub(super) index: usize,
+    pub(super) outcome: InsertOutcome,
+}
+
+/// The reply's write errors; a failure if one of them speaks of the server's state and not of a document.
+pub(super) fn write_errors(reply: &Document) -> Result<Vec<WriteErrorAt>, Failure> {
+    let Ok(errors) = reply.get_array("writeErrors") else { return Ok(Vec::new()) };
+    errors
+        .iter()
+        .filter_map(Bson::as_document)
+        .map(|error| {
+            let code = error.get_i32("code").unwrap_or(0);
+            if failure::reason_of_code(code).is_some() {
+                return Err(failure::of_code(code));
+            }
+            let index = error.get("index").and_then(as_index).unwrap_or(usize::MAX / 2);
+            Ok(WriteErrorAt { index, outcome: judge(code, error) })
+        })
+        .collect()
+}
+
+/// A duplicate key is judged by its index: only `_id` and ours mean that there is nothing to do.
+fn judge(code: i32, error: &Document) -> InsertOutcome {
+    if DUPLICATE_KEYS.contains(&code) {
+        let pattern = error.get_document("keyPattern").ok();
+        if pattern.is_some_and(|pattern| *pattern == doc! { "_id": 1 }) {
+            return InsertOutcome::SameId;
+        }
+        if pattern.is_some_and(|pattern| {
+            pattern.len() == 1 && pattern.contains_key("export_metadata.duplicate_key")
+        }) {
+            return InsertOutcome::SameDuplicateKey;
+        }
+        let fields = pattern.map_or_else(
+            || "unknown fields".to_owned(),
+            |pattern| pattern.keys().cloned().collect::<Vec<_>>().join(", "),
+        );
+        return InsertOutcome::Rejected {
+            code,
+            detail: format!("another unique index refuses it, on {fields}"),
+        };
+    }
+    InsertOutcome::Rejected { code, detail: meaning(code, error) }
+}
+
+/// What a refusal means, in words of our own, or the server's name of the code: never its text.
+fn meaning(code: i32, error: &Document) -> String {
+    match code {
+        121 => "the collection's validator refuses it".to_owned(),
+        10_334 | 17_419 | 17_420 => "it is larger than MongoDB's limit of 16 MiB".to_owned(),
+        _ => match error.get_str("codeName") {
+            Ok(name) if name.chars().all(|c| c.is_ascii_alphanumeric()) => {
+                format!("MongoDB refuses it: {name}")
+            }
+            _ => format!("MongoDB refuses it with error code {code}"),
+        },
+    }
+}
+
+fn as_index(index: &Bson) -> Option<usize> {
+    match index {
+        Bson::Int32(index) => usize::try_from(*index).ok(),
+        Bson::Int64(index) => usize::try_from(*index).ok(),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_duplicate_key_is_judged_by_its_index() {
+        let error = |pattern: Document| doc! { "index": 0, "code": 11_000, "keyPattern": pattern };
+        assert_eq!(judge(11_000, &error(doc! { "_id": 1 })), InsertOutcome::SameId);
+        assert_eq!(
+            judge(11_000, &error(doc! { "export_metadata.duplicate_key": 1 })),
+            InsertOutcome::SameDuplicateKey
+        );
+        for other in [doc! { "email": 1 }, doc! { "_id": 1, "x": 1 }, doc! {}] {
+            assert!(matches!(judge(11_000, &error(other)), InsertOutcome::Rejected { code: 11_000, .. }));
+        }
+    }
+
+    #[test]
+    fn an_error_of_the_server_s_state_rejects_nobody() {
+        let reply =
+            doc! { "ok": 1, "writeErrors": [{ "index": 0, "code": 10_107, "errmsg": "not primary" }] };
+        assert!(write_errors(&reply).is_err());
+    }
+
+    #[test]
+    fn the_server_s_text_is_never_taken_over() {
+        let reply = doc! { "ok": 1, "writeErrors": [{
+            "index": 0, "code": 11_000, "errmsg": "dup key: { email: \"a@b.c\" }",
+            "keyPattern": { "email": 1 }, "keyValue": { "email": "a@b.c" },
+        }] };
+        let errors = write_errors(&reply).unwrap();
+        let InsertOutcome::Rejected { detail, .. } = &errors[0].outcome else { panic!("rejected") };
+        assert!(!detail.contains("a@b.c"), "{detail}");
+    }
+}

@@ -1,0 +1,175 @@
+//! What is in the collection already.
+
+use std::collections::HashMap;
+
+use mongodb::bson::oid::ObjectId;
+use mongodb::bson::raw::RawDocument;
+use mongodb::bson::spec::BinarySubtype;
+use mongodb::bson::{Binary, Bson, Document, RawBsonRef, doc};
+use mongodb::options::{FindOptions, ReadConcern};
+
+use super::Target;
+use crate::record::DuplicateKey;
+use crate::report::Failure;
+
+/// A row's own document, as it stands in the collection.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Copy {
+    /// The hash of the row as it was written last.
+    pub content: Option<[u8; 16]>,
+    /// The column of the last change, if the document has it.
+    pub updated: Bson,
+    /// The export that inserted it.
+    pub export_id: Option<String>,
+    /// The export that wrote it over last.
+    pub updated_by: Option<String>,
+}
+
+/// How duplicates are looked up.
+#[derive(Clone, Copy, Debug)]
+pub struct HolderQuery<'a> {
+    /// The duplicate key's columns.
+    pub columns: &'a [String],
+    /// The keys that are asked for.
+    pub keys: &'a [&'a DuplicateKey],
+}
+
+impl Target {
+    /// The rows' own documents that are there, by `_id`. `updated_column` is read along if it is given.
+    ///
+    /// # Errors
+    /// See [`Failure`].
+    pub async fn copies(
+        &self,
+        ids: &[ObjectId],
+        updated_column: Option<&str>,
+    ) -> Result<HashMap<ObjectId, Copy>, Failure> {
+        let mut copies = HashMap::new();
+        if ids.is_empty() {
+            return Ok(copies);
+        }
+        let mut projection = doc! {
+            "export_metadata.content": 1, "export_metadata.export_id": 1, "export_metadata.updated_by": 1,
+        };
+        if let Some(column) = updated_column.filter(|name| is_plain(name)) {
+            projection.insert(column, 1);
+        }
+        self.each("look up copies", doc! { "_id": { "$in": ids } }, projection, ids.len(), |document| {
+            if let Ok(Some(RawBsonRef::ObjectId(id))) = document.get("_id") {
+                copies.insert(id, copy(document, updated_column));
+            }
+        })
+        .await?;
+        Ok(copies)
+    }
+
+    /// Documents that hold one of these duplicate keys in their columns, whoever wrote them: for each key that is held,
+    /// one `_id`.
+    ///
+    /// # Errors
+    /// See [`Failure`].
+    pub async fn holders(&self, query: HolderQuery<'_>) -> Result<HashMap<[u8; 16], Bson>, Failure> {
+        let mut holders = HashMap::new();
+        if query.keys.is_empty() || query.columns.is_empty() {
+            return Ok(holders);
+        }
+        let mut filter = Document::new();
+        let mut projection = doc! { "_id": 1 };
+        for (place, column) in query.columns.iter().enumerate() {
+            let mut values: Vec<Bson> = Vec::with_capacity(query.keys.len());
+            for key in query.keys {
+                match &key.values[place] {
+                    // Absent in any of its forms; `null` also finds documents without the field.
+                    Bson::Null => values.extend([Bson::Null, Bson::String(String::new())]),
+                    value => values.push(value.clone()),
+                }
+            }
+            filter.insert(column, doc! { "$in": values });
+            projection.insert(column, 1);
+        }
+        let wanted: std::collections::HashSet<[u8; 16]> = query.keys.iter().map(|key| key.hash).collect();
+        self.each("look up duplicates", filter, projection, query.keys.len(), |document| {
+            let key = DuplicateKey::of_document(query.columns, document);
+            if let (Some(key), Ok(Some(id))) = (key, document.get("_id"))
+                && wanted.contains(&key.hash)
+                && let Ok(id) = Bson::try_from(id)
+            {
+                holders.entry(key.hash).or_insert(id);
+            }
+        })
+        .await?;
+        Ok(holders)
+    }
+
+    /// The document that holds this value of the unique index, and whether its columns hold it too: somebody may have
+    /// changed them since.
+    ///
+    /// # Errors
+    /// See [`Failure`].
+    pub async fn holder_of_hash(
+        &self,
+        columns: &[String],
+        hash: [u8; 16],
+    ) -> Result<Option<(Bson, bool)>, Failure> {
+        let value = Binary { subtype: BinarySubtype::Generic, bytes: hash.to_vec() };
+        let mut holder = None;
+        let filter = doc! { "export_metadata.duplicate_key": value };
+        let mut projection = doc! { "_id": 1 };
+        projection.extend(columns.iter().map(|column| (column.clone(), Bson::Int32(1))));
+        self.each("look up a duplicate", filter, projection, 1, |document| {
+            let holds = DuplicateKey::of_document(columns, document).is_some_and(|key| key.hash == hash);
+            let id = document.get("_id").ok().flatten().and_then(|id| Bson::try_from(id).ok());
+            holder = id.map(|id| (id, holds));
+        })
+        .await?;
+        Ok(holder)
+    }
+
+    async fn each(
+        &self,
+        what: &'static str,
+        filter: Document,
+        projection: Document,
+        expected: usize,
+        mut visit: impl FnMut(&RawDocument),
+    ) -> Result<(), Failure> {
+        let limit = u32::try_from(expected).unwrap_or(u32::MAX).saturating_add(1);
+        let options = FindOptions::builder()
+            .projection(projection)
+            // All in the first reply, where the default is 101.
+            .batch_size(limit)
+            .read_concern(ReadConcern::majority())
+            .max_time(self.deadline)
+            .build();
+        self.bounded(what, async {
+            let mut cursor = self.collection.find(filter).with_options(options).await?;
+            while cursor.advance().await? {
+                visit(cursor.current());
+            }
+            Ok(())
+        })
+        .await
+    }
+}
+
+fn copy(document: &RawDocument, updated_column: Option<&str>) -> Copy {
+    let metadata = document.get_document("export_metadata").ok();
+    let text = |name| metadata.and_then(|metadata| metadata.get_str(name).ok()).map(str::to_owned);
+    let content = metadata
+        .and_then(|metadata| metadata.get_binary("content").ok())
+        .and_then(|binary| binary.bytes.try_into().ok());
+    let updated = updated_column
+        .and_then(|column| document.get(column).ok().flatten())
+        .and_then(|value| Bson::try_from(value).ok());
+    Copy {
+        content,
+        updated: updated.unwrap_or(Bson::Null),
+        export_id: text("export_id"),
+        updated_by: text("updated_by"),
+    }
+}
+
+/// Whether a query or projection can speak of a field of this name.
+pub(super) fn is_plain(name: &str) -> bool {
+    !name.is_empty() && !name.contains('.') && !name.starts_with('$')
+}

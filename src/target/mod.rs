@@ -1,0 +1,78 @@
+//! Everything MongoDB. No driver type leaves this module but BSON.
+//!
+//! What holds:
+//! - each operation has a deadline of our own: the driver has no socket timeout;
+//! - a verdict ("there already", "duplicate") is given only on what a majority has;
+//! - a row is told as written only after a majority has acknowledged and journaled it;
+//! - an error of the server is taken over as a code and a typed reason; its text, which can quote a document, is not.
+
+mod connect;
+mod failure;
+mod insert;
+mod lookup;
+mod prepare;
+mod update;
+mod ways;
+
+use std::time::Duration;
+
+use mongodb::bson::raw::RawDocumentBuf;
+use mongodb::bson::{Document, doc};
+use mongodb::{Client, Collection, Database};
+
+use crate::report::Failure;
+
+pub use insert::{InsertOutcome, MAX_DOCUMENT_BYTES};
+pub use lookup::{Copy, HolderQuery};
+pub use prepare::{Indexes, Prepared};
+pub use update::{Update, UpdateOutcome};
+pub use ways::Ways;
+
+/// A connection to the collection, proved to work when it was made.
+pub struct Target {
+    client: Client,
+    database: Database,
+    collection: Collection<RawDocumentBuf>,
+    deadline: Duration,
+}
+
+impl Target {
+    /// Runs one operation under the deadline.
+    async fn bounded<T>(
+        &self,
+        what: &'static str,
+        operation: impl Future<Output = mongodb::error::Result<T>>,
+    ) -> Result<T, Failure> {
+        match tokio::time::timeout(self.deadline, operation).await {
+            Ok(result) => result.map_err(|error| failure::classify(&error)),
+            Err(_) => Err(failure::too_late(what, self.deadline)),
+        }
+    }
+
+    /// Runs one command under the deadline.
+    async fn command(&self, what: &'static str, command: Document) -> Result<Document, Failure> {
+        self.bounded(what, async { self.database.run_command(command).await }).await
+    }
+
+    /// The number of documents in the collection, from its metadata: fast, and right but for sharded collections and
+    /// after a crash of the server.
+    ///
+    /// # Errors
+    /// See [`Failure`].
+    pub async fn estimated_count(&self) -> Result<u64, Failure> {
+        self.bounded("count", async { self.collection.estimated_document_count().await }).await
+    }
+
+    /// Closes all connections. A client that is only dropped may still run when the runtime ends.
+    pub async fn close(self) {
+        let Self { client, database, collection, .. } = self;
+        drop((database, collection));
+        let _late = tokio::time::timeout(Duration::from_secs(1), client.shutdown().immediate(true)).await;
+    }
+}
+
+/// Acknowledged by a majority and journaled; the server itself gives up a little before our deadline.
+fn write_concern(deadline: Duration) -> Document {
+    let wtimeout = i64::try_from(deadline.as_millis()).unwrap_or(i64::MAX);
+    doc! { "w": "majority", "j": true, "wtimeout": wtimeout }
+}

@@ -1,0 +1,177 @@
+//! The collection itself: which one it is, and the indexes that the promises need.
+
+use mongodb::bson::spec::BinarySubtype;
+use mongodb::bson::{Bson, Document, doc};
+
+use super::Target;
+use crate::report::{Failure, Reason};
+
+/// The unique index that closes the race between hosts.
+const RACE_INDEX: &str = "mongo_uplink_duplicate_key";
+
+/// The index by which duplicates are looked up.
+const LOOKUP_INDEX: &str = "mongo_uplink_duplicates";
+
+/// What there is to know of the collection before rows are sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Prepared {
+    /// Database, collection and the collection's UUID: another one means that it was dropped and made again. Without
+    /// the right to list collections the UUID is unknown, and left out.
+    pub id: String,
+    /// Whether the UUID is part of `id`.
+    pub has_uuid: bool,
+    /// Whether the indexes are there.
+    pub indexes: Indexes,
+}
+
+/// Whether the indexes for duplicates are there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Indexes {
+    /// Both are there, or none is needed.
+    Ready,
+    /// One couldn't be made: duplicates are looked up all the same, slower, and two hosts at the same moment might
+    /// both insert.
+    Missing(Failure),
+}
+
+impl Target {
+    /// Finds out which collection it is, makes it and the indexes if need be. `duplicate_key` are the columns by which
+    /// duplicates are looked up; empty: none are.
+    ///
+    /// # Errors
+    /// A failure of the connection. Missing rights are not one: the answer says what is missing.
+    pub async fn prepare(&self, duplicate_key: &[String]) -> Result<Prepared, Failure> {
+        let mut uuid = self.uuid().await?;
+        if uuid == Known::Absent {
+            match self.command("create the collection", doc! { "create": self.collection.name() }).await {
+                Ok(_) => {}
+                Err(failure) if is_passing(&failure) => return Err(failure),
+                // It exists by now, or an insert will make it, or can't: then that says why.
+                Err(_) => {}
+            }
+            uuid = self.uuid().await?;
+        }
+        let indexes = match self.make_indexes(duplicate_key).await {
+            Ok(()) => Indexes::Ready,
+            Err(failure) if is_passing(&failure) => return Err(failure),
+            Err(failure) => Indexes::Missing(failure),
+        };
+        let name = format!("{}.{}", self.database.name(), self.collection.name());
+        Ok(match uuid {
+            Known::Uuid(uuid) => Prepared { id: format!("{name} {uuid}"), has_uuid: true, indexes },
+            Known::Absent | Known::Unknown => Prepared { id: name, has_uuid: false, indexes },
+        })
+    }
+
+    /// The id of the collection as [`Target::prepare`] told it, looked up again; `None` if it is gone.
+    ///
+    /// # Errors
+    /// A failure of the connection.
+    pub async fn current_id(&self) -> Result<Option<String>, Failure> {
+        let name = format!("{}.{}", self.database.name(), self.collection.name());
+        Ok(match self.uuid().await? {
+            Known::Uuid(uuid) => Some(format!("{name} {uuid}")),
+            Known::Unknown => Some(name),
+            Known::Absent => None,
+        })
+    }
+
+    async fn uuid(&self) -> Result<Known, Failure> {
+        let command = doc! { "listCollections": 1, "filter": { "name": self.collection.name() } };
+        let reply = match self.command("list collections", command).await {
+            Ok(reply) => reply,
+            Err(failure) if failure.reason == Reason::NotAuthorized => return Ok(Known::Unknown),
+            Err(failure) => return Err(failure),
+        };
+        let listed = reply.get_document("cursor").and_then(|cursor| cursor.get_array("firstBatch"));
+        let Some(Bson::Document(info)) = listed.ok().and_then(|batch| batch.first()) else {
+            return Ok(Known::Absent);
+        };
+        Ok(match info.get_document("info").ok().and_then(|info| info.get("uuid")) {
+            Some(Bson::Binary(binary)) if binary.subtype == BinarySubtype::Uuid => {
+                Known::Uuid(binary.bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+            }
+            _ => Known::Unknown,
+        })
+    }
+
+    async fn make_indexes(&self, duplicate_key: &[String]) -> Result<(), Failure> {
+        if duplicate_key.is_empty() {
+            return Ok(());
+        }
+        let mut missing = Vec::new();
+        let existing = self.index_keys().await?;
+        // Any index that begins with the first column serves the look-up; the `_id` at the end of ours lets the answer
+        // come from the index alone.
+        if !existing.iter().any(|key| key.keys().next() == duplicate_key.first()) {
+            let mut key: Document =
+                duplicate_key.iter().map(|column| (column.clone(), Bson::Int32(1))).collect();
+            key.insert("_id", 1);
+            missing.push(doc! { "key": key, "name": LOOKUP_INDEX });
+        }
+        let race = doc! { "export_metadata.duplicate_key": 1 };
+        if !existing.contains(&race) {
+            missing.push(doc! {
+                "key": race,
+                "name": RACE_INDEX,
+                "unique": true,
+                "partialFilterExpression": { "export_metadata.duplicate_key": { "$exists": true } },
+            });
+        }
+        // One by one: if one is refused, the other is there all the same.
+        let mut refused = None;
+        for index in missing {
+            let command = doc! { "createIndexes": self.collection.name(), "indexes": [index] };
+            if let Err(failure) = self.command("create an index", command).await {
+                refused = refused.or(Some(failure));
+            }
+        }
+        refused.map_or(Ok(()), Err)
+    }
+
+    async fn index_keys(&self) -> Result<Vec<Document>, Failure> {
+        let reply = match self.command("list indexes", doc! { "listIndexes": self.collection.name() }).await {
+            Ok(reply) => reply,
+            Err(failure) if is_passing(&failure) => return Err(failure),
+            Err(_) => return Ok(Vec::new()),
+        };
+        let Ok(batch) = reply.get_document("cursor").and_then(|cursor| cursor.get_array("firstBatch")) else {
+            return Ok(Vec::new());
+        };
+        Ok(batch
+            .iter()
+            .filter_map(Bson::as_document)
+            // A partial or sparse index doesn't hold every document.
+            .filter(|index| {
+                index.get("sparse").is_none()
+                    && (index.get("partialFilterExpression").is_none()
+                        || index.get_str("name").is_ok_and(|name| name == RACE_INDEX))
+            })
+            .filter_map(|index| index.get_document("key").ok())
+            .map(|key| key.iter().map(|(name, order)| (name.clone(), as_int(order))).collect())
+            .collect())
+    }
+}
+
+/// What is known of the collection's UUID.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Known {
+    Uuid(String),
+    Absent,
+    Unknown,
+}
+
+/// Whether the failure says something of the connection, not of this command.
+fn is_passing(failure: &Failure) -> bool {
+    !matches!(failure.reason, Reason::NotAuthorized | Reason::Server)
+}
+
+/// Orders come as any number type; compared they are as integers.
+fn as_int(order: &Bson) -> Bson {
+    match order {
+        Bson::Int64(1) => Bson::Int32(1),
+        #[expect(clippy::float_cmp, reason = "an index's order is exactly one")]
+        Bson::Double(one) if *one == 1.0 => Bson::Int32(1),
+        other => other.clone(),
+    }
+}
