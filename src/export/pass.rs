@@ -419,7 +419,7 @@ impl Exporter {
     ) -> Result<Option<Run>, PassError> {
         let (store, status) = (Arc::clone(&self.store), self.status.clone());
         let (request, export_id) = (*request, export_id.to_owned());
-        Ok(blocking(move || Run::begin(&store, &status, &request, &export_id, total)).await?)
+        blocking(move || Run::begin(&store, &status, &request, &export_id, total)).await
     }
 
     /// `export_YYYYMMDD_HHMMSS`, with a number behind it if there is one of this second already.
@@ -428,7 +428,7 @@ impl Exporter {
     /// See [`PassError`].
     pub async fn new_export_id(&self) -> Result<String, PassError> {
         let store = Arc::clone(&self.store);
-        Ok(blocking(move || {
+        blocking(move || {
             let base = format!("export_{}", Timestamp::now().compact());
             let mut id = base.clone();
             let mut next = 2;
@@ -438,7 +438,7 @@ impl Exporter {
             }
             Ok::<_, LedgerError>(id)
         })
-        .await?)
+        .await
     }
 }
 

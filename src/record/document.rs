@@ -53,7 +53,7 @@ pub fn without_duplicate_key(document: &RawDocument) -> RawDocumentBuf {
         match (name.as_str(), value) {
             ("export_metadata", RawBsonRef::Document(metadata)) => {
                 let kept = metadata.iter().flatten().filter(|(name, _)| name.as_str() != "duplicate_key");
-                copy.append(name, &kept.collect::<RawDocumentBuf>());
+                copy.append(name, kept.collect::<RawDocumentBuf>());
             }
             (_, value) => copy.append(name, value),
         }
