@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
 use super::*;
 
 /// Reads one answer from a connection that stays open.
@@ -53,10 +55,39 @@ fn a_body_is_never_taken_for_the_next_request() {
 #[test]
 fn a_client_that_closes_its_side_still_gets_its_answer() {
     let server = Server::start();
+    let held = server.checks.gate.blocking_lock();
+    let mut stream = server.connect();
+    let head =
+        format!("POST /api/export/test-mongodb-connection HTTP/1.1\r\nHost: {}\r\n\r\n", server.address);
+    stream.write_all(head.as_bytes()).expect("it is open");
+    stream.shutdown(std::net::Shutdown::Write).expect("it is open");
+    // The server gets round to noticing it.
+    for _ in 0..20 {
+        assert_eq!(server.ask("GET", "/live").status, 200);
+    }
+    drop(held);
+    assert_eq!(Reply::read(stream).status, 200);
+}
+
+#[test]
+fn a_refused_body_ends_its_connection() {
+    let server = Server::start();
+    let mut stream = server.connect();
+    let head = format!("POST /live HTTP/1.1\r\nHost: {}\r\nContent-Length: 9999999\r\n\r\n", server.address);
+    stream.write_all(head.as_bytes()).expect("it is open");
+    let reply = Reply::read(stream);
+    assert_eq!((reply.status, reply.header("connection")), (413, Some("close")));
+}
+
+#[test]
+fn an_idle_connection_costs_the_shutdown_no_time() {
+    let mut server = Server::start();
     let mut stream = server.connect();
     stream.write_all(get(server.address).as_bytes()).expect("it is open");
-    stream.shutdown(std::net::Shutdown::Write).expect("it is open");
-    assert_eq!(Reply::read(stream).status, 200);
+    assert_eq!(read_one(&mut stream).status, 200);
+    let begin = Instant::now();
+    server.stop();
+    assert!(begin.elapsed() < Duration::from_secs(1), "{:?}", begin.elapsed());
 }
 
 #[test]
@@ -104,6 +135,7 @@ fn a_request_under_way_is_answered_before_the_end() {
         std::thread::yield_now();
     }
     stream.write_all(b"ok").expect("it is open");
+    // Answered, and the connection closed: whether the answer announced it depends on which task ran first.
     assert_eq!(Reply::read(stream).status, 405);
 }
 
@@ -141,4 +173,43 @@ fn more_clients_than_connections_are_served_in_turn() {
     late.write_all(get(server.address).as_bytes()).expect("it is open");
     drop(crowd);
     assert_eq!(read_one(&mut late).status, 200);
+}
+
+/// What the server says to `bytes` and then silence, and after how long it closes. The clock jumps to the next timer
+/// whenever nothing else is to be done.
+fn after_silence(bytes: &str) -> (String, Duration) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
+    runtime.expect("a runtime").block_on(async {
+        let (_status, status) = watch::channel(ExportStatus::default());
+        let (_link, link) = watch::channel(Link::default());
+        let deadlines = Deadlines { command: PATIENCE, test_connection: PATIENCE, summary: PATIENCE };
+        let (control, _commands) = Control::new(status, link, Arc::new(Checks::default()), deadlines);
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("it is bound");
+        let serving = tokio::spawn(crate::http::serve(listener, control, std::future::pending()));
+
+        let begin = tokio::time::Instant::now();
+        let mut stream = tokio::net::TcpStream::connect(address).await.expect("the server accepts");
+        stream.write_all(bytes.as_bytes()).await.expect("it is open");
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await.expect("it is closed");
+        serving.abort();
+        (String::from_utf8(answer).expect("text"), begin.elapsed())
+    })
+}
+
+#[test]
+fn a_client_that_falls_silent_loses_its_connection() {
+    for bytes in ["", "GET /live HTTP/1.1\r\nHo", "GET /live HTTP/1.1\r\nHost: localhost\r\n\r\n"] {
+        let (_, open) = after_silence(bytes);
+        assert!((10..30).contains(&open.as_secs()), "{bytes:?}: open for {open:?}");
+    }
+}
+
+#[test]
+fn a_body_that_does_not_come_is_408() {
+    let (answer, open) =
+        after_silence("POST /live HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\nx");
+    Reply::parse(&answer).fails(408, "Request timeout", "the body did not arrive within 5 s");
+    assert!(open < Duration::from_secs(10), "open for {open:?}");
 }

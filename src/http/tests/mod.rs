@@ -31,11 +31,28 @@ type Parameters = (Option<u16>, Option<bool>);
 struct Checks {
     connection: Mutex<Result<Connected, Failure>>,
     summary: Mutex<Result<Summary, SourceUnavailable>>,
+    /// Held back by a test: the test of the connection waits.
+    gate: tokio::sync::Mutex<()>,
+}
+
+impl Default for Checks {
+    fn default() -> Self {
+        let connected = Connected {
+            database: "inquiryassistant".into(),
+            collection: "chat_inquiry_information".into(),
+            existing_records: 0,
+        };
+        let (connection, summary) = (Mutex::new(Ok(connected)), Mutex::new(Ok(Summary::default())));
+        Self { connection, summary, gate: tokio::sync::Mutex::default() }
+    }
 }
 
 impl Services for Checks {
     fn test_connection(&self) -> Answer<'_, Result<Connected, Failure>> {
-        Box::pin(async { self.connection.lock().expect("no test panics with it").clone() })
+        Box::pin(async {
+            let _open = self.gate.lock().await;
+            self.connection.lock().expect("no test panics with it").clone()
+        })
     }
 
     /// Panics on a table of 666 rows.
@@ -67,17 +84,8 @@ impl Server {
         let runtime = Runtime::new().expect("a runtime");
         let (status, status_seen) = watch::channel(ExportStatus::default());
         let (link, link_seen) = watch::channel(Link::default());
-        let connected = Connected {
-            database: "inquiryassistant".into(),
-            collection: "chat_inquiry_information".into(),
-            existing_records: 0,
-        };
-        let checks = Arc::new(Checks {
-            connection: Mutex::new(Ok(connected)),
-            summary: Mutex::new(Ok(Summary::default())),
-        });
-        let second = Duration::from_secs(1);
-        let deadlines = Deadlines { command: second, test_connection: second, summary: second };
+        let checks = Arc::new(Checks::default());
+        let deadlines = Deadlines { command: PATIENCE, test_connection: PATIENCE, summary: PATIENCE };
         let services = Arc::clone(&checks) as Arc<dyn Services>;
         let (control, commands) = Control::new(status_seen, link_seen, services, deadlines);
         let started = Arc::default();

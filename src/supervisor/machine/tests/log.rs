@@ -63,3 +63,21 @@ fn a_link_that_flaps_for_a_day_does_not_fill_the_log() {
     assert!(flaps > 40_000, "{flaps} flaps");
     assert!(logged < 250, "{logged} lines");
 }
+
+#[test]
+fn after_a_good_pass_the_next_outage_is_told_at_once() {
+    for (good, told) in [(COMPLETE, 1), (Event::Acknowledged, 0)] {
+        let mut bench = Bench::exporting();
+        for _ in 0..2 {
+            bench.on(pass_failed());
+            bench.timer();
+            bench.on(Event::ProbeSucceeded);
+        }
+        bench.on(good);
+        bench.on(Event::SourceChanged);
+        if *bench.machine.state() == State::Online {
+            bench.timer();
+        }
+        assert_eq!(lines(&bench.on(pass_failed())), told, "the third flap");
+    }
+}

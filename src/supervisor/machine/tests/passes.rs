@@ -73,6 +73,14 @@ fn a_full_look_that_broke_off_stays_owed() {
     let mut bench = Bench::exporting();
     bench.on(Event::PassEnded(PassEnd::Aborted));
     assert_eq!(bench.after(SECOND).on(Event::SourceChanged), [FULL]);
+    bench.on(COMPLETE);
+    assert_eq!(bench.after(SECOND).on(Event::SourceChanged), [TAIL]);
+
+    let mut bench = exporting_unchecked();
+    bench.on(COMPLETE);
+    assert_eq!(bench.timer(), [FULL], "the regular one");
+    bench.on(Event::PassEnded(PassEnd::Aborted));
+    assert_eq!(bench.after(SECOND).on(Event::SourceChanged), [FULL]);
 }
 
 #[test]
@@ -100,6 +108,25 @@ fn a_change_makes_a_failing_source_be_looked_at_at_once_but_not_hot() {
     assert_eq!(bench.timer(), [FULL], "the full look is still owed");
     bench.on(COMPLETE);
     assert_eq!(bench.after(SECOND).on(Event::SourceChanged), [TAIL], "healed");
+    bench.on(Event::PassEnded(PassEnd::SourceFailed));
+    assert_eq!(bench.wait(), SECOND, "and its schedule begins again");
+}
+
+#[test]
+fn a_reconnect_does_not_hurry_a_failing_source() {
+    let mut bench = exporting_unchecked();
+    for _ in 0..9 {
+        bench.on(Event::PassEnded(PassEnd::SourceFailed));
+        bench.timer();
+    }
+    bench.on(Event::PassEnded(PassEnd::SourceFailed));
+    let planned = bench.machine.deadline();
+    bench.on(Event::StartRequested(by_hand(7)));
+    bench.on(pass_failed());
+    bench.timer();
+    assert!(matches!(bench.on(Event::ProbeSucceeded)[..], [Effect::LinkUp { .. }, Effect::StartPass(_)]));
+    bench.on(Event::PassEnded(PassEnd::SourceFailed));
+    assert_eq!(bench.machine.deadline(), planned);
 }
 
 #[test]
