@@ -8,9 +8,12 @@
 
 #![expect(unreachable_pub, reason = "a library in all but name: `pub` tells what tests may use")]
 
+pub mod daemon;
 pub mod guardian;
 pub mod mongo;
 pub mod mongod;
 pub mod ports;
+pub mod proxy;
 pub mod runtime;
+pub mod sqlite;
 pub mod wait;
