@@ -30,12 +30,18 @@ pub(crate) fn build_daemon() -> Result<(), String> {
         Some(name) => name.to_str().ok_or("the profile's folder has no readable name")?,
         None => return Err("this example doesn't lie in a target directory".to_owned()),
     };
+    let mut cargo = Command::new(env!("CARGO"));
     // Named together with this example, it shares the example's dependencies; alone, it would build others.
-    let built = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--bin", "mongo-uplink", "--example", "demo", "--profile", profile])
-        .args(["--manifest-path", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")])
-        .status();
-    match built {
+    cargo.args(["build", "--quiet", "--bin", "mongo-uplink", "--example", "demo", "--profile", profile]);
+    cargo.args(["--manifest-path", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")]);
+    // `cargo run` tells us about our package, and build scripts that look at it would take that for a change.
+    for (name, _) in env::vars_os() {
+        let shown = name.to_string_lossy();
+        if shown.starts_with("CARGO_MANIFEST_") || shown.starts_with("CARGO_PKG_") {
+            cargo.env_remove(&name);
+        }
+    }
+    match cargo.status() {
         Ok(status) if status.success() => Ok(()),
         Ok(status) => Err(format!("`cargo build --bin mongo-uplink` ended by {status}")),
         Err(error) => Err(format!("cargo can't be started: {error}")),

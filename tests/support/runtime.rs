@@ -36,8 +36,11 @@ where
         // The receiver is gone only if the deadline has passed: nobody is interested any more.
         let _ = sender.send(future.await);
     });
-    receiver.recv_timeout(deadline).unwrap_or_else(|error| {
-        task.abort();
-        panic!("{what}: {error} (deadline {deadline:?})")
-    })
+    match receiver.recv_timeout(deadline) {
+        Ok(output) => output,
+        Err(error) => {
+            task.abort();
+            panic!("{what}: {error} (deadline {deadline:?})")
+        }
+    }
 }

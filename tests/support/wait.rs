@@ -12,7 +12,11 @@ const PAUSE: Duration = Duration::from_millis(10);
 /// Looks until `probe` gives a value, and panics after `deadline`, saying `what` was waited for.
 #[track_caller]
 pub fn eventually<T>(deadline: Duration, what: &str, probe: impl FnMut() -> Option<T>) -> T {
-    poll(deadline, probe).unwrap_or_else(|| panic!("waited {deadline:?} in vain for {what}"))
+    // No closure, which would be named as the panic's place instead of the test's own line.
+    match poll(deadline, probe) {
+        Some(value) => value,
+        None => panic!("waited {deadline:?} in vain for {what}"),
+    }
 }
 
 /// Looks until `probe` gives a value; `None` after `deadline`. Always looks at least twice.

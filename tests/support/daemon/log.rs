@@ -32,13 +32,12 @@ impl Line {
 
     /// The event's name, for a line of the JSON form.
     pub fn event(&self) -> Option<&str> {
-        self.field("event").or_else(|| self.field("message"))?.as_str()
+        self.field("event")?.as_str()
     }
 
     /// A field of the event.
     pub fn field(&self, name: &str) -> Option<&Value> {
-        let json = self.json.as_ref()?;
-        json.get("fields").and_then(|fields| fields.get(name)).or_else(|| json.get(name))
+        self.json.as_ref()?.get(name)
     }
 }
 

@@ -201,9 +201,12 @@ impl Daemon {
             last = self.status();
             wanted(&last).then(|| last.clone())
         });
-        found.unwrap_or_else(|| {
-            panic!("waited {PATIENCE:?} in vain for {what}; status: {last}; log:\n{}", self.log.tail())
-        })
+        match found {
+            Some(status) => status,
+            None => {
+                panic!("waited {PATIENCE:?} in vain for {what}; status: {last}; log:\n{}", self.log.tail())
+            }
+        }
     }
 
     /// Its log, over all starts.
@@ -236,8 +239,10 @@ impl Daemon {
 
     #[track_caller]
     fn wait<T>(&self, deadline: Duration, what: &str, probe: impl FnMut() -> Option<T>) -> T {
-        poll(deadline, probe)
-            .unwrap_or_else(|| panic!("waited {deadline:?} in vain for {what}; log:\n{}", self.log.tail()))
+        match poll(deadline, probe) {
+            Some(value) => value,
+            None => panic!("waited {deadline:?} in vain for {what}; log:\n{}", self.log.tail()),
+        }
     }
 
     #[track_caller]
