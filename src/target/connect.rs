@@ -4,20 +4,17 @@
 //! once and by type, and while MongoDB is away there is no client at all, with its threads and timers. The proof is a
 //! read of the collection, as `ping` succeeds without login and rights.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use mongodb::Client;
 use mongodb::bson::{Document, doc};
-use mongodb::event::EventHandler;
-use mongodb::event::sdam::SdamEvent;
 use mongodb::options::{ClientOptions, ServerAddress};
-use tokio::sync::Notify;
 use tokio::time::timeout;
 
+use super::Target;
 use super::failure::{classify, of_io, too_late};
-use super::{Target, failure};
+use super::heartbeats::Heartbeats;
 use crate::config::{Mongodb, Secret};
 use crate::report::{Failure, Reason};
 
@@ -53,8 +50,8 @@ async fn connect(config: &Mongodb, uri: &Secret, budget: Duration) -> Result<Tar
     let mut options = ClientOptions::parse(uri.expose()).await.map_err(|error| classify(&error))?;
     reach_any(&options.hosts).await?;
 
-    let watch = Arc::new(Heartbeats::new(options.hosts.len()));
-    options.sdam_event_handler = Some(watch.handler());
+    let heartbeats = Arc::new(Heartbeats::default());
+    options.sdam_event_handler = Some(heartbeats.handler());
     options.app_name.get_or_insert_with(|| APP_NAME.to_owned());
     options.max_pool_size = Some(MAX_CONNECTIONS);
     options.server_selection_timeout = Some(budget);
@@ -63,22 +60,13 @@ async fn connect(config: &Mongodb, uri: &Secret, budget: Duration) -> Result<Tar
     let client = Client::with_options(options).map_err(|error| classify(&error))?;
     let database = client.database(&config.database);
     let collection = database.collection(&config.collection);
-    let target = Target { client, database, collection, deadline: config.operation_timeout };
-
-    let proof = async {
-        target.database.run_command(read_one(&config.collection)).await.map_err(|error| classify(&error))
-    };
-    let result = tokio::select! {
-        result = proof => result,
-        failure = watch.all_failed() => Err(failure),
-    };
-    match result {
-        Ok(_) => Ok(target),
+    let target = Target { client, database, collection, heartbeats, deadline: config.operation_timeout };
+    match target.check().await {
+        Ok(()) => Ok(target),
         Err(failure) => {
             // Not waited for: the caller's deadline is short, and the connections are closed all the same.
             drop(tokio::spawn(target.close()));
-            // "No server selected" is all that the driver says; a heartbeat may know why.
-            Err(if failure.reason == Reason::NotPrimary { watch.cause().unwrap_or(failure) } else { failure })
+            Err(failure)
         }
     }
 }
@@ -117,59 +105,4 @@ async fn reach(host: &str, port: u16) -> Result<(), Failure> {
         }
     }
     Err(last)
-}
-
-/// What the driver's monitors see: they know at once why a server can't be used, where the operation would only wait.
-struct Heartbeats {
-    servers: usize,
-    failed: Mutex<HashMap<String, Failure>>,
-    changed: Notify,
-}
-
-impl Heartbeats {
-    fn new(servers: usize) -> Self {
-        Self { servers, failed: Mutex::default(), changed: Notify::new() }
-    }
-
-    fn handler(self: &Arc<Self>) -> EventHandler<SdamEvent> {
-        let watch = Arc::clone(self);
-        EventHandler::callback(move |event| match event {
-            SdamEvent::ServerHeartbeatFailed(event) => {
-                watch.set(event.server_address.to_string(), Some(failure::classify(&event.failure)));
-            }
-            SdamEvent::ServerHeartbeatSucceeded(event) => watch.set(event.server_address.to_string(), None),
-            _ => {}
-        })
-    }
-
-    fn set(&self, server: String, failure: Option<Failure>) {
-        let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
-        match failure {
-            Some(failure) => failed.insert(server, failure),
-            None => failed.remove(&server),
-        };
-        drop(failed);
-        self.changed.notify_one();
-    }
-
-    /// Why some server can't be used, if one of them said.
-    fn cause(&self) -> Option<Failure> {
-        self.failed.lock().unwrap_or_else(PoisonError::into_inner).values().next().cloned()
-    }
-
-    /// Waits until every server that the connection string names has failed its heartbeat.
-    async fn all_failed(&self) -> Failure {
-        loop {
-            let changed = self.changed.notified();
-            {
-                let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
-                if failed.len() >= self.servers
-                    && let Some(failure) = failed.values().next()
-                {
-                    return failure.clone();
-                }
-            }
-            changed.await;
-        }
-    }
 }

@@ -8,12 +8,14 @@
 
 mod connect;
 mod failure;
+mod heartbeats;
 mod insert;
 mod lookup;
 mod prepare;
 mod update;
 mod ways;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use mongodb::bson::raw::RawDocumentBuf;
@@ -21,6 +23,7 @@ use mongodb::bson::{Document, doc};
 use mongodb::{Client, Collection, Database};
 
 use crate::report::Failure;
+use heartbeats::Heartbeats;
 
 pub use insert::{InsertOutcome, MAX_DOCUMENT_BYTES};
 pub use lookup::{Copy, HolderQuery};
@@ -33,6 +36,7 @@ pub struct Target {
     client: Client,
     database: Database,
     collection: Collection<RawDocumentBuf>,
+    heartbeats: Arc<Heartbeats>,
     deadline: Duration,
 }
 
@@ -43,8 +47,14 @@ impl Target {
         what: &'static str,
         operation: impl Future<Output = mongodb::error::Result<T>>,
     ) -> Result<T, Failure> {
+        let operation = async {
+            tokio::select! {
+                result = operation => result.map_err(|error| self.heartbeats.explain(failure::classify(&error))),
+                failure = self.heartbeats.all_failed() => Err(failure),
+            }
+        };
         match tokio::time::timeout(self.deadline, operation).await {
-            Ok(result) => result.map_err(|error| failure::classify(&error)),
+            Ok(result) => result,
             Err(_) => Err(failure::too_late(what, self.deadline)),
         }
     }
