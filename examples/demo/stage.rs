@@ -91,6 +91,8 @@ impl Stage {
         let mongod = Mongod::reserve();
         let daemon = Daemon::builder(app.path(), &mongod.uri())
             .set("mongodb.database", DATABASE)
+            // The daemon tells of failed probes more and more rarely; the story wants each of them.
+            .set("log.filter", "info,mongo_uplink=debug")
             .set("probe.initial_interval", pace.initial_interval)
             .set("probe.max_interval", pace.max_interval)
             .prepare();
@@ -215,13 +217,19 @@ struct Runs {
 
 /// Shows a failed probe and gives its number; 0 for any other line.
 fn show_probe(story: &Story, line: &Line) -> u64 {
-    if line.event() != Some("probe_failed") {
-        return 0;
+    match line.event() {
+        Some("connectivity_lost") => {
+            story.line(&format!("the daemon noticed: {}", field(line, "reason")));
+            0
+        }
+        Some("probe_failed") => {
+            let attempt = number(line, "attempts");
+            let delay = Duration::from_millis(number(line, "next_in_ms")).as_secs_f64();
+            story.line(&format!("probe {attempt:>2}: {}, next in {delay:4.2} s", field(line, "reason")));
+            attempt
+        }
+        _ => 0,
     }
-    let attempt = number(line, "attempts");
-    let delay = Duration::from_millis(number(line, "next_in_ms")).as_secs_f64();
-    story.line(&format!("probe {attempt:>2}: {}, next in {delay:4.2} s", field(line, "reason")));
-    attempt
 }
 
 fn aligned(value: &Value) -> String {
