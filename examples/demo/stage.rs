@@ -91,6 +91,8 @@ impl Stage {
         let mongod = Mongod::reserve();
         let daemon = Daemon::builder(app.path(), &mongod.uri())
             .set("mongodb.database", DATABASE)
+            // The daemon tells of failed probes more and more rarely; the story wants each of them.
+            .set("log.filter", "info,mongo_uplink=debug")
             .set("probe.initial_interval", pace.initial_interval)
             .set("probe.max_interval", pace.max_interval)
             .prepare();
@@ -188,7 +190,8 @@ impl Stage {
         }
         let metadata = document.get_document("export_metadata").map_err(|error| error.to_string())?;
         aside(&format!("{:>16}", "export_metadata"));
-        for (key, value) in metadata.iter().filter(|(key, _)| *key != "duplicate_key") {
+        for key in ["exported_at", "original_sqlite_id", "export_version", "export_id"] {
+            let value = metadata.get(key).map(ToString::to_string).unwrap_or_default();
             aside(&format!("{key:>20}  {value}"));
         }
         Ok(())
@@ -215,13 +218,21 @@ struct Runs {
 
 /// Shows a failed probe and gives its number; 0 for any other line.
 fn show_probe(story: &Story, line: &Line) -> u64 {
-    if line.event() != Some("probe_failed") {
-        return 0;
+    let reason = || field(line, "reason");
+    match line.event() {
+        // The first one: it makes the difference between not knowing and knowing.
+        Some("connectivity_lost") => {
+            story.line(&format!("probe  1: {}", reason()));
+            1
+        }
+        Some("probe_failed") => {
+            let attempt = number(line, "attempts");
+            let delay = Duration::from_millis(number(line, "next_in_ms")).as_secs_f64();
+            story.line(&format!("probe {attempt:>2}: {}, next in {delay:4.2} s", reason()));
+            attempt
+        }
+        _ => 0,
     }
-    let attempt = number(line, "attempts");
-    let delay = Duration::from_millis(number(line, "next_in_ms")).as_secs_f64();
-    story.line(&format!("probe {attempt:>2}: {}, next in {delay:4.2} s", field(line, "reason")));
-    attempt
 }
 
 fn aligned(value: &Value) -> String {

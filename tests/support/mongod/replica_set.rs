@@ -30,9 +30,9 @@ impl ReplicaSet {
     #[track_caller]
     pub fn start_with(size: usize, settings: &Builder) -> Self {
         let members: Vec<Mongod> = (0..size).map(|_| settings.clone().reserve()).collect();
-        for member in &members {
-            member.spawn();
-        }
+        // All of them first: each spends most of its start waiting.
+        members.iter().for_each(Mongod::spawn);
+        members.iter().for_each(Mongod::wait_until_listening);
         let named: Vec<Bson> = (0_i32..)
             .zip(&members)
             .map(|(id, member)| doc! { "_id": id, "host": member.host() }.into())
@@ -90,6 +90,7 @@ impl ReplicaSet {
         let member = &self.members[index];
         member.kill();
         member.spawn();
+        member.wait_until_listening();
         wait_until_it_takes_part(member);
     }
 

@@ -98,6 +98,7 @@ impl Mongod {
     #[track_caller]
     pub fn launch(&self) {
         self.spawn();
+        self.wait_until_listening();
         if !self.life().initiated {
             self.initiate(doc! { "_id": SET, "members": [{ "_id": 0, "host": self.host() }] });
         }
@@ -138,7 +139,7 @@ impl Mongod {
         format!("127.0.0.1:{}", self.port)
     }
 
-    /// Starts the process and waits until it accepts connections.
+    /// Starts the process and waits for nothing.
     #[track_caller]
     pub(super) fn spawn(&self) {
         let mut life = self.life();
@@ -159,7 +160,11 @@ impl Mongod {
         let process = command.spawn().expect("the mongod that told its version starts");
         guardian::note_process(self.directory.path(), process.id());
         life.process = Some(process);
-        drop(life);
+    }
+
+    /// Waits until the process accepts connections.
+    #[track_caller]
+    pub(super) fn wait_until_listening(&self) {
         self.wait_or_show_log("a listening mongod", || {
             TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).is_ok()
         });
