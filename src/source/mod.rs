@@ -4,7 +4,7 @@
 //! - the file is opened read-only; nothing in it is ever changed, and no file is made beside it that the
 //!   application could trip over;
 //! - a read lasts one page of rows, never across a wait for the network, so that the WAL can be checkpointed;
-//! - no lock is taken that could give the application `SQLITE_BUSY` (see [`access`]);
+//! - no lock is taken that could give the application `SQLITE_BUSY` (see `access`);
 //! - what is read is a committed state of the database, never a stale or a half-written one.
 
 mod access;
