@@ -13,6 +13,15 @@ pub(super) fn printable(name: &str) -> Result<(), &'static str> {
     if name.chars().any(char::is_control) { Err("has a control character") } else { Ok(()) }
 }
 
+/// A column that MongoDB is asked about: a dot would lead it into the field, a dollar is an operator.
+pub(super) fn field(name: &str) -> Result<(), &'static str> {
+    plain(name)?;
+    if name.contains('.') || name.starts_with('$') {
+        return Err("has a dot or begins with $, so that MongoDB can't look for it");
+    }
+    Ok(())
+}
+
 /// A database's name by MongoDB's rules for servers on any platform.
 pub(super) fn database(name: &str) -> Result<(), &'static str> {
     plain(name)?;

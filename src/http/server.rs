@@ -37,12 +37,7 @@ const BUFFER: usize = 16 * 1024;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 
 /// Serves until `shutdown`, then ends within [`SHUTDOWN_LIMIT`].
-pub(super) async fn run(
-    listener: TcpListener,
-    router: Router,
-    shutdown: impl Future<Output = ()>,
-) -> io::Result<()> {
-    tracing::info!(address = %listener.local_addr()?, "http: listening");
+pub(super) async fn run(listener: TcpListener, router: Router, shutdown: impl Future<Output = ()>) {
     let (stop, stopping) = watch::channel(false);
     let slots = Arc::new(Semaphore::new(CONNECTIONS));
     let mut connections = JoinSet::new();
@@ -66,10 +61,13 @@ pub(super) async fn run(
     stop.send_replace(true);
     let drained = timeout(SHUTDOWN_LIMIT, async { while connections.join_next().await.is_some() {} }).await;
     if drained.is_err() {
-        tracing::debug!(connections = connections.len(), "http: closing connections that did not end");
+        tracing::debug!(
+            event = "connections_closed",
+            connections = connections.len(),
+            "Closed HTTP connections that did not end by themselves"
+        );
     }
     connections.shutdown().await;
-    Ok(())
 }
 
 /// The next connection, with its slot.
@@ -89,7 +87,7 @@ async fn accept(
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
             Err(error) => {
                 if !std::mem::replace(failing, true) {
-                    tracing::warn!(%error, "http: cannot accept connections");
+                    tracing::warn!(event = "accept_failed", %error, "Can't accept HTTP connections");
                 }
                 sleep(ACCEPT_PAUSE).await;
             }
