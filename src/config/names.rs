@@ -13,6 +13,12 @@ pub(super) fn printable(name: &str) -> Result<(), &'static str> {
     if name.chars().any(char::is_control) { Err("has a control character") } else { Ok(()) }
 }
 
+/// The path of a file. A URL is a slip: it would be told with each line about the file, and might hold a password.
+pub(super) fn path(path: &str) -> Result<(), &'static str> {
+    plain(path)?;
+    if path.contains("://") { Err("is a URL") } else { Ok(()) }
+}
+
 /// A column that MongoDB is asked about: a dot would lead it into the field, a dollar is an operator.
 pub(super) fn field(name: &str) -> Result<(), &'static str> {
     plain(name)?;

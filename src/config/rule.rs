@@ -91,7 +91,7 @@ impl Rule {
     /// What is wrong with it, without quoting it.
     pub(super) fn check(self, value: &Value) -> Result<Setting, String> {
         match self {
-            Self::Path => plain_text(value, names::plain),
+            Self::Path => plain_text(value, names::path),
             Self::Name => plain_text(value, names::plain),
             Self::OptionalName | Self::SecretFile => plain_text(value, names::printable),
             Self::Database => plain_text(value, names::database),
@@ -257,6 +257,12 @@ fn filter(value: &Value) -> Result<Setting, String> {
     let text = value.as_str().ok_or_else(|| kind_of(value))?;
     if text.trim().is_empty() {
         return Err("is empty".into());
+    }
+    // Whatever else stands there, say a connection string, would be taken for a target, and silence the log.
+    let is_path = |c: char| c.is_ascii_alphanumeric() || "_:-".contains(c);
+    let targets = text.split(',').map(|directive| directive.split(['=', '[']).next().unwrap_or("").trim());
+    if targets.into_iter().any(|target| !target.chars().all(is_path)) {
+        return Err("isn't a filter: a target is the path of a module".into());
     }
     EnvFilter::builder().parse(text).map_err(|error| format!("isn't a filter: {error}"))?;
     // A word alone is taken for a target, so that a slip in a level would silence the log.

@@ -33,16 +33,24 @@ mod guard;
 mod query;
 mod server;
 
+use std::io;
+
 use axum::Router;
 use axum::routing::{get, post};
 use tokio::net::TcpListener;
 
 use crate::supervisor::control::Control;
 
-/// Serves on `listener` until `shutdown` completes, and ends within about a second of it, whatever clients do. A
-/// connection that fails, or can't be accepted, ends nothing.
-pub async fn serve(listener: TcpListener, control: Control, shutdown: impl Future<Output = ()>) {
-    server::run(listener, router(control), shutdown).await;
+/// Serves on `listener` until `shutdown` completes, and ends within about a second of it, whatever clients do.
+///
+/// # Errors
+/// The listener has no address. A connection that fails, or can't be accepted, ends nothing.
+pub async fn serve(
+    listener: TcpListener,
+    control: Control,
+    shutdown: impl Future<Output = ()>,
+) -> io::Result<()> {
+    server::run(listener, router(control), shutdown).await
 }
 
 fn router(control: Control) -> Router {

@@ -37,7 +37,11 @@ const BUFFER: usize = 16 * 1024;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 
 /// Serves until `shutdown`, then ends within [`SHUTDOWN_LIMIT`].
-pub(super) async fn run(listener: TcpListener, router: Router, shutdown: impl Future<Output = ()>) {
+pub(super) async fn run(
+    listener: TcpListener,
+    router: Router,
+    shutdown: impl Future<Output = ()>,
+) -> io::Result<()> {
     let (stop, stopping) = watch::channel(false);
     let slots = Arc::new(Semaphore::new(CONNECTIONS));
     let mut connections = JoinSet::new();
@@ -68,6 +72,7 @@ pub(super) async fn run(listener: TcpListener, router: Router, shutdown: impl Fu
         );
     }
     connections.shutdown().await;
+    Ok(())
 }
 
 /// The next connection, with its slot.

@@ -1,11 +1,12 @@
 //! What is wrong with a configuration is told in words that an operator can act on, and with an exit code that keeps a
 //! service manager from trying again.
 
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use crate::scene::Scene;
 use crate::support::daemon::Daemon;
 use crate::support::sqlite::TABLE;
+use crate::support::wait::{PATIENCE, poll};
 
 /// A daemon's settings that are right; nothing is started.
 fn settings() -> crate::support::daemon::Builder {
@@ -14,7 +15,12 @@ fn settings() -> crate::support::daemon::Builder {
 
 #[track_caller]
 fn run(mut command: Command) -> (Option<i32>, String, String) {
-    let Output { status, stdout, stderr } = command.output().expect("the program starts");
+    let mut process = command.spawn().expect("the program starts");
+    // What is accepted though it is wrong would run for ever.
+    if poll(PATIENCE, || process.try_wait().expect("our own child can be asked")).is_none() {
+        process.kill().expect("our own child can be killed");
+    }
+    let Output { status, stdout, stderr } = process.wait_with_output().expect("a process that has ended");
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("readable output");
     (status.code(), text(stdout), text(stderr))
 }
@@ -150,6 +156,57 @@ fn check_prints_every_key_with_its_source_and_hides_secrets() {
     ] {
         assert!(stdout.contains(line), "{line}: {stdout}");
     }
+}
+
+#[test]
+fn a_connection_string_in_the_wrong_place_is_refused_and_not_quoted() {
+    let secret = "mongodb://somebody:s3nt1nelPassw0rd@db.example.com";
+    let daemon = settings().prepare();
+    let with = |arguments: &[&str]| {
+        let mut command = daemon.command();
+        command.args(arguments);
+        command
+    };
+    for (command, expected) in [
+        (with(&[secret]), 2),
+        (with(&["run", secret]), 2),
+        (with(&["run", "--config", secret]), 78),
+        (with(&["--set", secret]), 78),
+        (with(&["--set", &format!("sqlite.path={secret}")]), 78),
+        (with(&["--set", &format!("state.directory={secret}")]), 78),
+        (with(&["--set", &format!("http.listen={secret}")]), 78),
+        (with(&["--set", &format!("log.filter={secret}")]), 78),
+        (with(&["--set", &format!("mongodb.database={secret}")]), 78),
+        (with(&["--set", &format!("mongodb.uri_file={secret}")]), 78),
+        (with(&["--set", &format!("{secret}=1")]), 78),
+        (with(&["--set", "mongodb.uri=somebody:s3nt1nelPassw0rd@db.example.com"]), 78),
+    ] {
+        let arguments: Vec<_> = command.get_args().map(ToOwned::to_owned).collect();
+        let (code, stdout, stderr) = run(command);
+        assert_eq!(code, Some(expected), "{arguments:?}: {stderr}");
+        for hidden in ["s3nt1nel", "somebody", "example.com"] {
+            assert!(!stdout.contains(hidden) && !stderr.contains(hidden), "{arguments:?}: {stderr}");
+        }
+    }
+}
+
+#[test]
+fn the_exit_code_tells_where_nobody_reads() {
+    let daemon = settings().set("export.batch_size", 0).prepare();
+    let mut command = daemon.command();
+    command.stderr(closed());
+    assert_eq!(run(command).0, Some(78));
+    let daemon = settings().prepare();
+    let mut command = daemon.command();
+    command.arg("check").stdout(closed());
+    assert_eq!(run(command).0, Some(1));
+}
+
+/// A pipe that nobody reads.
+pub(crate) fn closed() -> Stdio {
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    writer.into()
 }
 
 #[test]

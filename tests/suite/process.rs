@@ -12,7 +12,7 @@ use crate::scene::{Scene, wait_completed, wait_link};
 use crate::support::daemon::Daemon;
 use crate::support::mongod::{Mongod, shared_mongod};
 use crate::support::proxy::Proxy;
-use crate::support::wait::{PATIENCE, eventually};
+use crate::support::wait::{PATIENCE, eventually, poll};
 
 /// Promised: within this time after a signal it has ended.
 const TERMINATION: Duration = Duration::from_secs(5);
@@ -203,6 +203,20 @@ fn the_service_manager_is_told_when_it_is_ready_what_it_does_and_when_it_stops()
     let all = wait_told("STOPPING=1");
     assert_eq!(all.iter().filter(|line| *line == "READY=1").count(), 1);
     assert_eq!(daemon.wait_exit(TERMINATION).code(), Some(0));
+}
+
+#[test]
+fn a_closed_standard_error_costs_the_log_and_nothing_else() {
+    let mut scene = Scene::new("closed");
+    scene.app.insert_inquiries(3);
+    let settings = scene.daemon().prepare();
+    let mut command = settings.command();
+    command.stderr(crate::configuration::closed()).stdout(crate::configuration::closed());
+    let mut process = command.spawn().expect("the program starts");
+    let counted = poll(PATIENCE, || (scene.count() == 3).then_some(()));
+    process.kill().expect("our own child can be killed");
+    process.wait().expect("our own child can be waited for");
+    assert!(counted.is_some(), "no rows arrived");
 }
 
 #[test]

@@ -76,7 +76,7 @@ struct Server {
     started: Arc<Mutex<Vec<Parameters>>>,
     driver: JoinHandle<()>,
     stop: Option<oneshot::Sender<()>>,
-    serving: Option<JoinHandle<()>>,
+    serving: Option<JoinHandle<std::io::Result<()>>>,
 }
 
 impl Server {
@@ -144,7 +144,7 @@ impl Server {
         let _ = self.stop.take().expect("stopped once").send(());
         let serving = self.serving.take().expect("stopped once");
         let ended = async { tokio::time::timeout(PATIENCE, serving).await };
-        self.runtime.block_on(ended).expect("in time").expect("no panic");
+        self.runtime.block_on(ended).expect("in time").expect("no panic").expect("no error");
     }
 }
 
