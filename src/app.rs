@@ -21,9 +21,12 @@ use crate::supervisor::{Checks, Parts, Supervisor};
 use crate::systemd::Notifier;
 use crate::target::Ways;
 
-/// How long a pass may take to reach its next batch boundary when the daemon stops. With the rest of the way it stays
-/// below five seconds.
-const DRAIN: Duration = Duration::from_millis(3_500);
+/// How long a pass may take to reach its next batch boundary when the daemon stops. With the rest of the way (the
+/// connection's end, the HTTP server's, the runtime's) it stays below five seconds.
+const DRAIN: Duration = Duration::from_secs(3);
+
+/// The longest that clients may hold the HTTP server when the daemon stops.
+const HTTP_DRAIN: Duration = Duration::from_millis(1_200);
 
 /// How often the whole table is compared with the ledger though nothing seems to have changed.
 const FULL_INTERVAL: Duration = Duration::from_secs(15 * 60);
@@ -146,7 +149,7 @@ async fn serve(config: Arc<Config>, signals: &Signals) -> Result<(), AppError> {
         })
         .await;
     closing.notify_one();
-    let _ended = tokio::time::timeout(Duration::from_millis(1_200), server).await;
+    let _ended = tokio::time::timeout(HTTP_DRAIN, server).await;
     Ok(())
 }
 

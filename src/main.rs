@@ -1,22 +1,22 @@
 //! The command line → an exit code.
 
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-use clap::Parser as _;
 use mongo_uplink::cli::{Cli, Command, check};
 use mongo_uplink::config::{Config, ConfigError, Sources};
 use mongo_uplink::{app, telemetry};
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::from_arguments();
     let sources = cli.sources();
     match cli.command() {
         Command::Run(_) => run(&sources),
         Command::Check(_) => match check(&sources) {
-            Ok(text) => {
-                print!("{text}");
-                ExitCode::SUCCESS
-            }
+            Ok(text) => match io::stdout().write_all(text.as_bytes()) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(_) => ExitCode::FAILURE,
+            },
             Err(error) => misconfigured(&error),
         },
     }
@@ -30,7 +30,7 @@ fn run(sources: &Sources) -> ExitCode {
     let _telemetry = match telemetry::init(&config.log, std::env::var_os("JOURNAL_STREAM").as_deref()) {
         Ok(telemetry) => telemetry,
         Err(error) => {
-            eprintln!("mongo-uplink: {error}");
+            complain(&format!("mongo-uplink: {error}"));
             return ExitCode::FAILURE;
         }
     };
@@ -44,6 +44,11 @@ fn run(sources: &Sources) -> ExitCode {
 }
 
 fn misconfigured(error: &ConfigError) -> ExitCode {
-    eprintln!("{error}");
+    complain(&error.to_string());
     ExitCode::from(ConfigError::EXIT_CODE)
+}
+
+/// Where nobody reads standard error, the exit code says it all the same: `eprintln!` would panic.
+fn complain(text: &str) {
+    let _ = writeln!(io::stderr(), "{text}");
 }

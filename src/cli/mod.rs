@@ -77,6 +77,13 @@ pub struct Options {
 }
 
 impl Cli {
+    /// Reads the arguments of this process. Ends it where there is nothing to run: help was asked for, or what was
+    /// said can't be read.
+    #[must_use]
+    pub fn from_arguments() -> Self {
+        Self::try_parse().unwrap_or_else(|error| without_secrets(error).exit())
+    }
+
     /// What to do; [`Command::Run`] if nothing was said.
     #[must_use]
     pub fn command(&self) -> Command {
@@ -102,6 +109,16 @@ impl Options {
         }
         self.set.iter().fold(sources, |sources, assignment| sources.with_override(assignment.expose()))
     }
+}
+
+/// The error of the command line; without a quotation if that might be a connection string.
+fn without_secrets(error: clap::Error) -> clap::Error {
+    if !error.to_string().contains("://") {
+        return error;
+    }
+    let words =
+        "a connection string isn't taken here: put it into a file, and name that by mongodb.uri_file\n";
+    clap::Error::raw(error.kind(), words)
 }
 
 /// Refuses nothing: an error of the parser would quote the value.

@@ -11,6 +11,20 @@ fn parse(arguments: &[&str]) -> Result<Cli, clap::Error> {
 }
 
 #[test]
+fn a_connection_string_in_the_wrong_place_is_not_quoted() {
+    for arguments in
+        [&["mongodb://u:s3nt1nel@h"][..], &["run", "mongodb://u:s3nt1nel@h"], &["--mongodb://u:s3nt1nel@h"]]
+    {
+        let error = without_secrets(parse(arguments).unwrap_err());
+        assert_eq!(error.exit_code(), 2);
+        let told = format!("{error} {error:?}");
+        assert!(told.contains("mongodb.uri_file") && !told.contains("s3nt1nel"), "{told}");
+    }
+    let told = without_secrets(parse(&["rum"]).unwrap_err()).to_string();
+    assert!(told.contains("rum") && told.contains("run"), "{told}");
+}
+
+#[test]
 fn the_definition_is_sound() {
     <Cli as CommandFactory>::command().debug_assert();
 }

@@ -71,7 +71,7 @@ pub(super) const KEYS: &[Key] = &[
     key("mongodb", "idle_disconnect", "60s", Rule::Time(SHORTEST, s(24 * HOUR))),
     key("export", "batch_size", "100", Rule::Whole(1, 1000)),
     key("export", "skip_duplicates", "true", Rule::Flag),
-    key("export", "duplicate_key", "email,mobile", Rule::Names),
+    key("export", "duplicate_key", "email,mobile", Rule::Fields),
     key("export", "updates", "newer", Rule::Choice(&["newer", "always", "never"])),
     key("export", "automatic", "true", Rule::Flag),
     key("probe", "initial_interval", "1s", Rule::Time(SHORTEST, s(HOUR))),

@@ -37,6 +37,8 @@ impl fmt::Display for Origin {
         match self {
             Self::Default => f.write_str("default"),
             Self::Credential(path) => write!(f, "systemd credential {}", path.display()),
+            // A connection string that was taken for a path.
+            Self::File(path) if names::path(&path.to_string_lossy()).is_err() => f.write_str("file [secret]"),
             Self::File(path) => write!(f, "file {}", path.display()),
             Self::Environment(name) => write!(f, "environment variable {name}"),
             Self::CommandLine => f.write_str("command line"),
@@ -128,7 +130,7 @@ pub(super) fn known(section: &str, name: &str, origin: &Origin) -> Result<&'stat
     if let Some(key) = key::find(section, name) {
         return Ok(key);
     }
-    let path = format!("{}.{}", show::name(section), show::name(name));
+    let path = show::path(section, name);
     let paths: Vec<String> = KEYS.iter().map(Key::path).collect();
     // A slip within the section is likelier than one in the section's name.
     let near =

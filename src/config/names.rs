@@ -13,6 +13,21 @@ pub(super) fn printable(name: &str) -> Result<(), &'static str> {
     if name.chars().any(char::is_control) { Err("has a control character") } else { Ok(()) }
 }
 
+/// The path of a file. A URL is a slip: it would be told with each line about the file, and might hold a password.
+pub(super) fn path(path: &str) -> Result<(), &'static str> {
+    plain(path)?;
+    if path.contains("://") { Err("is a URL") } else { Ok(()) }
+}
+
+/// A column that MongoDB is asked about: a dot would lead it into the field, a dollar is an operator.
+pub(super) fn field(name: &str) -> Result<(), &'static str> {
+    plain(name)?;
+    if name.contains('.') || name.starts_with('$') {
+        return Err("has a dot or begins with $, so that MongoDB can't look for it");
+    }
+    Ok(())
+}
+
 /// A database's name by MongoDB's rules for servers on any platform.
 pub(super) fn database(name: &str) -> Result<(), &'static str> {
     plain(name)?;

@@ -33,6 +33,8 @@ pub(super) enum Rule {
     SecretFile,
     /// Names without repeats, perhaps none.
     Names,
+    /// The same, for columns that MongoDB is asked about.
+    Fields,
     /// True or false.
     Flag,
     /// A whole number within limits, both included.
@@ -76,8 +78,8 @@ impl Rule {
             Self::Number(..) => text.trim().parse::<f64>().ok().map(Value::from),
             // Commas are part of connection strings, blanks are not.
             Self::Uris => array(text).or_else(|| Some(texts(text.split_whitespace()))),
-            Self::Names if text.trim().is_empty() => Some(texts([])),
-            Self::Names => array(text).or_else(|| Some(texts(text.split(',').map(str::trim)))),
+            Self::Names | Self::Fields if text.trim().is_empty() => Some(texts([])),
+            Self::Names | Self::Fields => array(text).or_else(|| Some(texts(text.split(',').map(str::trim)))),
             _ => None,
         };
         parsed.unwrap_or_else(|| Value::from(text))
@@ -89,7 +91,7 @@ impl Rule {
     /// What is wrong with it, without quoting it.
     pub(super) fn check(self, value: &Value) -> Result<Setting, String> {
         match self {
-            Self::Path => plain_text(value, names::plain),
+            Self::Path => plain_text(value, names::path),
             Self::Name => plain_text(value, names::plain),
             Self::OptionalName | Self::SecretFile => plain_text(value, names::printable),
             Self::Database => plain_text(value, names::database),
@@ -97,6 +99,7 @@ impl Rule {
             Self::Uri => plain_text(value, connection_string),
             Self::Uris => list(value, connection_string),
             Self::Names => list(value, names::plain).and_then(without_repeats),
+            Self::Fields => list(value, names::field).and_then(without_repeats),
             Self::Flag => value.to_bool().map(Setting::Flag).ok_or_else(|| kind_of(value)),
             Self::Whole(min, max) => whole(value, min, max),
             Self::Number(min, max) => number(value, min, max),
@@ -119,6 +122,7 @@ impl Rule {
             Self::Uris => "a list of texts that begin with mongodb:// or mongodb+srv://".into(),
             Self::SecretFile => "the path of a file, or nothing".into(),
             Self::Names => "a list of different names, perhaps empty".into(),
+            Self::Fields => "a list of different names without dots or a leading $, perhaps empty".into(),
             Self::Flag => "true or false".into(),
             Self::Whole(min, max) => format!("a whole number from {min} to {max}"),
             Self::Number(min, max) => format!("a number from {min:.1} to {max:.1}"),
@@ -253,6 +257,12 @@ fn filter(value: &Value) -> Result<Setting, String> {
     let text = value.as_str().ok_or_else(|| kind_of(value))?;
     if text.trim().is_empty() {
         return Err("is empty".into());
+    }
+    // Whatever else stands there, say a connection string, would be taken for a target, and silence the log.
+    let is_path = |c: char| c.is_ascii_alphanumeric() || "_:-".contains(c);
+    let targets = text.split(',').map(|directive| directive.split(['=', '[']).next().unwrap_or("").trim());
+    if targets.into_iter().any(|target| !target.chars().all(is_path)) {
+        return Err("isn't a filter: a target is the path of a module".into());
     }
     EnvFilter::builder().parse(text).map_err(|error| format!("isn't a filter: {error}"))?;
     // A word alone is taken for a target, so that a slip in a level would silence the log.

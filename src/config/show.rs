@@ -10,6 +10,9 @@ use super::key::Key;
 /// What stands for a secret.
 const HIDDEN: &str = "[secret]";
 
+/// What stands for a name that isn't one.
+const NOT_A_NAME: &str = "[not a name]";
+
 /// More of a value than this helps nobody.
 const MAX_SHOWN_CHARS: usize = 100;
 
@@ -73,8 +76,16 @@ fn quoted(text: &str) -> String {
     }
 }
 
+/// The path of a key that somebody typed; nothing of it if a part of it might be a slipped-in value.
+pub(super) fn path(section: &str, key: &str) -> String {
+    match (name(section), name(key)) {
+        (section, key) if section == NOT_A_NAME || key == NOT_A_NAME => NOT_A_NAME.into(),
+        (section, key) => format!("{section}.{key}"),
+    }
+}
+
 /// A name that somebody typed as a section or key, if it looks like one; else it might be a slipped-in value.
 pub(super) fn name(typed: &str) -> String {
     let is_name = typed.len() <= 64 && typed.chars().all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c));
-    if is_name && !typed.is_empty() { typed.to_owned() } else { "[not a name]".into() }
+    if is_name && !typed.is_empty() { typed.to_owned() } else { NOT_A_NAME.into() }
 }

@@ -35,12 +35,12 @@ pub(super) async fn pass(request: Request, next: Next) -> Response {
     let path = request.extensions().get::<MatchedPath>().cloned();
     let path = path.as_ref().map_or("(unknown)", MatchedPath::as_str);
     let Some(mut response) = caught(admit(request, next)).await else {
-        tracing::error!(%method, path, "a request handler panicked; the request was answered with 500");
+        tracing::error!(event = "request_panicked", %method, path, "A request handler panicked: answered with 500");
         return finish(Envelope::internal_error().into_response());
     };
     let status = response.status();
     let millis = u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX);
-    tracing::debug!(%method, path, status = status.as_u16(), millis, "request");
+    tracing::debug!(event = "request", %method, path, status = status.as_u16(), millis, "Answered a request");
     if matches!(status, StatusCode::PAYLOAD_TOO_LARGE | StatusCode::REQUEST_TIMEOUT) {
         // The rest of the body may still be on its way: it must not be taken for the next request.
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));

@@ -65,7 +65,11 @@ pub(super) async fn run(
     stop.send_replace(true);
     let drained = timeout(SHUTDOWN_LIMIT, async { while connections.join_next().await.is_some() {} }).await;
     if drained.is_err() {
-        tracing::debug!(connections = connections.len(), "http: closing connections that did not end");
+        tracing::debug!(
+            event = "connections_closed",
+            connections = connections.len(),
+            "Closed HTTP connections that did not end by themselves"
+        );
     }
     connections.shutdown().await;
     Ok(())
@@ -88,7 +92,7 @@ async fn accept(
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
             Err(error) => {
                 if !std::mem::replace(failing, true) {
-                    tracing::warn!(%error, "http: cannot accept connections");
+                    tracing::warn!(event = "accept_failed", %error, "Can't accept HTTP connections");
                 }
                 sleep(ACCEPT_PAUSE).await;
             }

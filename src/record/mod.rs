@@ -22,3 +22,6 @@ pub use identity::{Fingerprinter, host_id};
 pub use moment::{created_seconds, is_older};
 pub use shape::{Identity, KeyKind, Shape, UnusableColumn};
 pub use value::{Position, Value, ValueRef};
+
+#[cfg(test)]
+mod tests;

@@ -29,6 +29,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// How often the outside is told at most.
 const TELL_EVERY: Duration = Duration::from_millis(250);
 
+/// How long closing the connection may take at the end; the operating system closes it all the same.
+const CLOSE: Duration = Duration::from_millis(250);
+
 /// What the loop works with.
 pub struct Parts {
     /// The configuration.
@@ -366,7 +369,7 @@ impl Supervisor {
         if let Ok(mut connection) = self.link_to.try_lock()
             && let Some(target) = connection.target.take()
         {
-            target.close().await;
+            let _late = tokio::time::timeout(CLOSE, target.close()).await;
         }
     }
 }

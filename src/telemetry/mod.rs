@@ -5,6 +5,7 @@
 //! - One event is one line, whatever is in its values: control characters are escaped.
 //! - Code logs what happened by a stable name, `tracing::info!(event = "export_started", export_id, "Export started")`;
 //!   the name comes first in every form, and in the journal it is also the message id (see [`message_id`]).
+//! - A panic is an event, too: where it happened, never in what words.
 //! - Other people's libraries are held at `warn` unless the filter names them.
 //!
 //! There are no spans: every event carries what it needs.
@@ -14,6 +15,7 @@ mod journald;
 mod json;
 mod line;
 mod output;
+mod panics;
 mod text;
 
 use std::ffi::OsStr;
@@ -44,7 +46,7 @@ pub struct Telemetry {
     filter: reload::Handle<EnvFilter, Registry>,
 }
 
-/// Sets up the log of this process, once. `journal_stream` is the environment variable `JOURNAL_STREAM`, by which
+/// Sets up the log of this process, once, panics included. `journal_stream` is the environment variable `JOURNAL_STREAM`, by which
 /// systemd tells what it connected standard error to; [`LogFormat::Auto`] goes by it.
 ///
 /// # Errors
@@ -57,6 +59,7 @@ pub fn init(log: &Log, journal_stream: Option<&OsStr>) -> Result<Telemetry, Tele
     };
     let (subscriber, telemetry) = build(&log.filter, Output::new(format))?;
     tracing::subscriber::set_global_default(subscriber).map_err(|_| TelemetryError::Process)?;
+    panics::log();
     Ok(telemetry)
 }
 

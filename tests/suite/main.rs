@@ -4,4 +4,12 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod api;
+mod configuration;
+mod delivery;
+mod documents;
+mod logs;
+mod process;
+mod scene;
 mod support_works;
+mod tables;

@@ -237,6 +237,13 @@ impl Daemon {
         })
     }
 
+    /// Finds this event among the last words of a daemon that has ended.
+    #[track_caller]
+    pub fn wait_log_of_the_dead(&self, event: &str) -> Line {
+        let mark = self.life().started_at.expect("the daemon was started");
+        self.wait(LAST_WORDS, event, || self.log.find(mark, event))
+    }
+
     #[track_caller]
     fn wait<T>(&self, deadline: Duration, what: &str, probe: impl FnMut() -> Option<T>) -> T {
         match poll(deadline, probe) {

@@ -1,0 +1,132 @@
+//! Test vectors, computed from the documented forms by another program. They are frozen: one that changes makes every
+//! row new to every collection it was ever exported to.
+
+use super::*;
+
+const SOURCE: &str = "shop-7:inquiries.db:chat_inquiry_information";
+const CREATED: &[u8] = b"2023-10-27T10:00:00.000Z";
+
+fn shape(names: &[&str], key_kind: KeyKind, key: &[usize]) -> Shape {
+    let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
+    let mut shape = Shape::new(&names, key_kind, key.to_vec()).unwrap();
+    shape.created = shape.find("created_at");
+    shape.duplicate = ["email", "mobile"].iter().filter_map(|name| shape.find(name)).collect();
+    shape
+}
+
+fn id(shape: &Shape, values: &[ValueRef<'_>], rank: u64) -> String {
+    Fingerprinter::new(SOURCE, shape).id(values, rank).to_hex()
+}
+
+fn text(text: &str) -> ValueRef<'_> {
+    ValueRef::Text(text.as_bytes())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn inquiry() -> (Shape, [ValueRef<'static>; 5]) {
+    let names = ["id", "firstName", "email", "mobile", "created_at"];
+    let values = [
+        ValueRef::Integer(7),
+        text("Ann"),
+        text("ann@example.org"),
+        text("0123456789"),
+        ValueRef::Text(CREATED),
+    ];
+    (shape(&names, KeyKind::Integer { reusable: true }, &[0]), values)
+}
+
+#[test]
+fn a_row_with_key_and_creation_time_has_this_id() {
+    let (shape, mut values) = inquiry();
+    assert_eq!(shape.identity(), Identity::KeyAndCreation);
+    assert_eq!(id(&shape, &values, 0), "653b8a205a5e09a7db789496");
+    assert_eq!(id(&shape, &values, 9), "653b8a205a5e09a7db789496", "a rank counts only without a key");
+    values[1] = text("Anne");
+    assert_eq!(id(&shape, &values, 0), "653b8a205a5e09a7db789496", "an update is the same row");
+    values[4] = text("yesterday");
+    assert_eq!(id(&shape, &values, 0), "c9706597737c8fd61141f128", "no time, so all of it is hash");
+}
+
+#[test]
+fn a_row_with_a_key_that_is_never_given_again_has_this_id() {
+    let names = ["id", "v"];
+    let autoincrement = shape(&names, KeyKind::Integer { reusable: false }, &[0]);
+    assert_eq!(autoincrement.identity(), Identity::Key);
+    assert_eq!(id(&autoincrement, &[ValueRef::Integer(7), text("v")], 0), "2bef9dafd96b65fa20fe8e76");
+    let declared = shape(&names, KeyKind::Declared, &[0]);
+    assert_eq!(id(&declared, &[text("k-1"), text("v")], 0), "d9bd29aa0970f191880b4f3e");
+    // In the key's order, which needn't be the table's.
+    let composite = shape(&names, KeyKind::WithoutRowid, &[1, 0]);
+    assert_eq!(id(&composite, &[text("k-1"), ValueRef::Integer(2)], 0), "c2f52b6f7b721c6777cdac10");
+}
+
+#[test]
+fn a_row_without_a_lasting_key_has_this_id() {
+    let reusable = shape(&["id", "v"], KeyKind::Integer { reusable: true }, &[0]);
+    assert_eq!(reusable.identity(), Identity::Content);
+    assert_eq!(id(&reusable, &[ValueRef::Integer(7), text("v")], 0), "2da1d7a073015c65e960dd1e");
+    let keyless = shape(&["v", "w"], KeyKind::None, &[]);
+    assert_eq!(keyless.identity(), Identity::ContentAndRank);
+    let values = [text("v"), ValueRef::Null];
+    assert_eq!(id(&keyless, &values, 0), "e23b4f6267905e1bb4fb0154");
+    assert_eq!(id(&keyless, &values, 3), "460d5cb7abd5ab569aae8d97");
+    let keyless = shape(&["created_at", "v"], KeyKind::None, &[]);
+    assert_eq!(id(&keyless, &[ValueRef::Text(CREATED), text("v")], 2), "653b8a20684c97e7af74eb7d");
+    // SQLite lets a declared key be NULL, any number of times.
+    let null_key = shape(&["k", "v"], KeyKind::Declared, &[0]);
+    assert_eq!(id(&null_key, &[ValueRef::Null, text("v")], 1), "215a783f9ce10499cfee3658");
+}
+
+#[test]
+fn a_row_s_content_has_this_hash() {
+    let (shape_of_inquiry, values) = inquiry();
+    let content = Fingerprinter::new(SOURCE, &shape_of_inquiry).content(&values);
+    assert_eq!(hex(&content), "64a1feb4f8f805c0a41d16c8004a9bd3");
+    let classes = shape(&["a", "b", "c", "d", "e", "f"], KeyKind::None, &[]);
+    let values = [
+        ValueRef::Null,
+        ValueRef::Integer(-2),
+        ValueRef::Real(1.5),
+        text("x"),
+        ValueRef::Text(b"\xff"),
+        ValueRef::Blob(b"\xff"),
+    ];
+    let content = Fingerprinter::new(SOURCE, &classes).content(&values);
+    assert_eq!(hex(&content), "cd24a4c74bdb6925860fe8d9f69e1490");
+}
+
+#[test]
+fn a_person_has_this_duplicate_key_on_every_host() {
+    let (shape, mut values) = inquiry();
+    let key = |values: &[ValueRef<'_>], source| {
+        Fingerprinter::new(source, &shape).duplicate_key(values).map(|key| hex(&key.hash))
+    };
+    assert_eq!(key(&values, SOURCE).as_deref(), Some("0e3860616ad539dc3ba759e16f16a382"));
+    assert_eq!(key(&values, "another host"), key(&values, SOURCE));
+    for absent in [ValueRef::Null, text("")] {
+        values[3] = absent;
+        assert_eq!(key(&values, SOURCE).as_deref(), Some("49c4db80b204a0b1e3dbcbce3dba726f"));
+    }
+    values[2] = text("");
+    assert_eq!(key(&values, SOURCE), None, "nobody's duplicate");
+}
+
+#[test]
+fn values_that_mongodb_takes_for_equal_have_one_duplicate_key() {
+    let key = |value| DuplicateKey::new(std::iter::once(("n", value))).map(|key| hex(&key.hash));
+    for five in [ValueRef::Integer(5), ValueRef::Real(5.0)] {
+        assert_eq!(key(five).as_deref(), Some("0cf9eb1bd1fb242d64c714ad9b23ce51"));
+    }
+    assert_eq!(key(ValueRef::Real(5.5)).as_deref(), Some("0e9e378d004a3121efe33628d0e978b0"));
+    for bytes in [ValueRef::Blob(b"\xff"), ValueRef::Text(b"\xff")] {
+        assert_eq!(key(bytes).as_deref(), Some("c5c79c932c2dd03634dbd314e6a3099a"));
+    }
+}
+
+#[test]
+fn a_host_has_this_id() {
+    assert_eq!(host_id("0123456789abcdef0123456789abcdef"), "beb6c6b4edb9018e");
+}
