@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use mongodb::error::{Error, ErrorKind, WriteFailure};
 
+use super::tls;
 use crate::report::{Failure, Reason};
 
 /// Codes by which a server says that it can't take writes at the moment, or that the set is changing
@@ -88,6 +89,9 @@ pub(super) fn classify(error: &Error) -> Failure {
 
 /// What an error of the operating system tells.
 pub(super) fn of_io(error: &io::Error) -> Failure {
+    if let Some(failure) = tls::of_io(error) {
+        return failure;
+    }
     let reason = match error.kind() {
         io::ErrorKind::ConnectionRefused => Reason::Refused,
         io::ErrorKind::TimedOut => Reason::Timeout,
@@ -101,7 +105,13 @@ pub(super) fn of_io(error: &io::Error) -> Failure {
         io::ErrorKind::InvalidData => Reason::Tls,
         _ => Reason::Disconnected,
     };
-    Failure::new(reason, format!("network: {}", error.kind()))
+    let detail = match reason {
+        Reason::Refused => "nothing listens on that port".to_owned(),
+        Reason::Timeout => "no answer in time".to_owned(),
+        Reason::Unreachable => format!("no way to that address: {}", error.kind()),
+        _ => format!("network: {}", error.kind()),
+    };
+    Failure::new(reason, detail)
 }
 
 #[cfg(test)]

@@ -4,4 +4,10 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod freezes;
+mod leftovers;
+mod names;
+mod reasons;
+mod secrets;
 mod support_works;
+mod ways;
