@@ -28,15 +28,18 @@ const APP_NAME: &str = "mongo-uplink";
 /// Connections at most: the batches in flight, a look-up beside each, and a probe.
 const MAX_CONNECTIONS: u32 = 8;
 
+/// Each stage keeps the deadline itself, and can say more about its end; should one not, it is broken off this much
+/// later.
+const LAST_RESORT: Duration = Duration::from_millis(100);
+
 impl Target {
     /// Connects in one way, within `budget`, and proves that the collection can be read from a primary.
     ///
     /// # Errors
     /// The reason, see [`Failure`].
     pub async fn connect(config: &Mongodb, uri: &Secret, budget: Duration) -> Result<Self, Failure> {
-        let begun = Instant::now();
-        // A little less for the stages, each of which can say more about its end than the last resort.
-        match timeout_at(begun + budget, connect(config, uri, begun + budget * 19 / 20)).await {
+        let end = Instant::now() + budget;
+        match timeout_at(end + LAST_RESORT, connect(config, uri, end)).await {
             Ok(result) => result,
             Err(_) => Err(too_late("connect", budget)),
         }
