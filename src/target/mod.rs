@@ -11,6 +11,7 @@ mod failure;
 mod heartbeats;
 mod insert;
 mod lookup;
+mod options;
 mod prepare;
 mod reach;
 mod resolve;

@@ -4,10 +4,12 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod fleet;
 mod freezes;
 mod leftovers;
 mod names;
 mod reasons;
 mod secrets;
+mod server_space;
 mod support_works;
 mod ways;

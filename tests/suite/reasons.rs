@@ -9,10 +9,12 @@ use mongo_uplink::target::Ways;
 use mongodb::bson::doc;
 
 use crate::support::certs::{Authority, TlsServer, Validity};
+use crate::support::daemon::Daemon;
 use crate::support::mongo::{Mongo, Role};
 use crate::support::mongod::{Mongod, ReplicaSet, fresh_database, shared_mongod};
 use crate::support::ports;
 use crate::support::runtime::wait_for;
+use crate::support::sqlite::App;
 use crate::support::talker::{Manner, Talker};
 use crate::support::wait::{PATIENCE, eventually};
 
@@ -139,6 +141,58 @@ fn each_fault_of_a_certificate_is_told_by_what_to_do() {
 }
 
 #[test]
+fn a_certificate_that_is_not_valid_yet_is_left_behind_when_a_valid_one_comes() {
+    let authority = Authority::new();
+    let ca = format!("tlsCAFile={}", authority.ca_file().display());
+    let valid = authority.issue("valid", "IP:127.0.0.1", Validity::Now);
+    let mongod = Mongod::builder()
+        .arg("--tlsMode")
+        .arg("requireTLS")
+        .arg("--tlsCertificateKeyFile")
+        .arg(valid.display().to_string())
+        .arg("--tlsCAFile")
+        .arg(authority.ca_file().display().to_string())
+        .arg("--tlsAllowConnectionsWithoutCertificates")
+        .uri_option("tls=true")
+        .uri_option(&ca)
+        .reserve();
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let mut app = App::create(directory.path());
+    app.insert_inquiries(3);
+    let future = authority.issue("future", "IP:127.0.0.1", Validity::Future);
+    let server = TlsServer::on(mongod.port(), &future);
+    let daemon = Daemon::builder(app.path(), &mongod.uri()).start();
+    let line = daemon.wait_log("connectivity_lost");
+    assert!(line.text().contains("clock"), "{}", line.text());
+    drop(server);
+    mongod.launch();
+    daemon.wait_status("an export", |status| status["successful_records"] == 3);
+}
+
+#[test]
+fn a_user_who_may_only_read_is_told_at_the_first_write_and_not_asked_in_haste() {
+    let mongod = guarded();
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let mut app = App::create(directory.path());
+    app.insert_inquiries(3);
+    let daemon = Daemon::builder(app.path(), &user(mongod, "reader:right"))
+        .set("mongodb.database", "reasons_reader")
+        .set("log.filter", "debug")
+        .start();
+    let line = daemon.wait_log("connectivity_lost");
+    assert!(line.text().contains("not_authorized"), "{}", line.text());
+    assert_eq!(daemon.status()["failed_records"], 0, "no row is to blame");
+    let root = Mongo::connect(&user(mongod, "root:root"));
+    root.run(
+        "admin",
+        doc! { "grantRolesToUser": "reader", "roles": [{ "role": "readWrite", "db": "reasons_reader" }] },
+    );
+    daemon.wait_status("an export", |status| status["successful_records"] == 3);
+    let lost = daemon.log().all().iter().filter(|line| line.event() == Some("connectivity_lost")).count();
+    println!("{lost} attempts");
+}
+
+#[test]
 fn a_server_that_wants_tls_and_a_certificate_says_so() {
     let authority = Authority::new();
     let server = authority.issue("server", "IP:127.0.0.1", Validity::Now);
@@ -178,6 +232,10 @@ fn guarded() -> &'static Mongod {
         let root = Mongo::connect(&user(&mongod, "root:root"));
         root.run("admin", doc! { "createUser": "writer", "pwd": "right", "roles": [{ "role": "readWrite", "db": "reasons" }] });
         root.run("admin", doc! { "createUser": "stranger", "pwd": "right", "roles": [{ "role": "readWrite", "db": "other" }] });
+        root.run(
+            "admin",
+            doc! { "createUser": "reader", "pwd": "right", "roles": [{ "role": "read", "db": "reasons_reader" }] },
+        );
         root.close();
         mongod
     });
@@ -246,15 +304,11 @@ fn a_server_without_space_is_quota() {
 
 #[test]
 fn a_connection_string_that_cannot_be_used_is_options() {
-    for uri in [
-        "mongodb://:27017",
-        "mongodb://h:port",
-        "mongodb://u:p%@h",
-        "mongodb://h/?tls=maybe",
-        "mongodb+srv://h.example.net:1",
-    ] {
-        expect(uri, Reason::Options, "connection string", AT_ONCE);
+    for uri in ["mongodb://:27017", "mongodb://h:port", "mongodb://u:p%@h", "mongodb+srv://h.example.net:1"] {
+        expect(uri, Reason::Options, "written as %XX", AT_ONCE);
     }
+    expect("mongodb://h/?maxPoolSize=many", Reason::Options, "maxPoolSize", AT_ONCE);
+    expect("mongodb://h/?readPreference=any", Reason::Options, "readPreference", AT_ONCE);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use mongodb::bson::doc;
 use serde_json::Value;
 
 use crate::support::daemon::Daemon;
-use crate::support::mongod::{Mongod, fresh_database, shared_mongod};
+use crate::support::mongod::{Mongod, ReplicaSet, fresh_database, shared_mongod};
 use crate::support::proxy::Proxy;
 use crate::support::runtime::wait_for;
 use crate::support::sqlite::{App, TABLE};
@@ -136,4 +136,24 @@ fn a_user_that_is_dropped_and_made_again_costs_nothing_but_time() {
     assert_eq!((&status["failed_records"], &status["skipped_records"]), (&0.into(), &0.into()), "{status}");
     client.run("admin", doc! { "createUser": "writer", "pwd": "right", "roles": ["readWriteAnyDatabase"] });
     eventually(PATIENCE, "all rows", || (client.count("inquiryassistant", TABLE) == 6).then_some(()));
+}
+
+#[test]
+fn a_primary_that_moves_is_found_by_way_of_the_one_member_that_is_named() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let mut app = App::create(directory.path());
+    app.insert_inquiries(3);
+    let set = ReplicaSet::start(3);
+    let primary = set.primary_index();
+    let named = set.member((primary + 1) % 3);
+    let uri = format!("mongodb://127.0.0.1:{}/?replicaSet=rs", named.port());
+    let daemon = Daemon::builder(app.path(), &uri).start();
+    daemon.wait_status("an export", |status| status["successful_records"] == 3);
+    set.member(primary).kill();
+    app.insert_inquiries(3);
+    let client = set.client();
+    eventually(Duration::from_secs(60), "all rows", || {
+        let found = client.count("inquiryassistant", TABLE);
+        (found == 6).then_some(())
+    });
 }
