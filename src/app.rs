@@ -71,7 +71,9 @@ pub fn run(config: Config) -> Result<(), AppError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         // One for the driver of MongoDB, one for everything else: more gain nothing, and each costs memory.
         .worker_threads(2)
-        .max_blocking_threads(8)
+        // Made only when they are needed: the driver's look-ups of names can hold one each for many seconds, and reads of
+        // SQLite must not wait for those.
+        .max_blocking_threads(16)
         .thread_keep_alive(Duration::from_secs(5))
         .enable_all()
         .build()
@@ -102,7 +104,7 @@ async fn serve(config: Arc<Config>, signals: &Signals) -> Result<(), AppError> {
 
     let (status, link) = (watch::Sender::new(ExportStatus::default()), watch::Sender::new(Link::default()));
     let stop = Arc::new(AtomicBool::new(false));
-    let ways = Ways::new(config.mongodb.clone());
+    let ways = Ways::new(config.mongodb.clone(), config.probe.online_interval);
     let exporter =
         Exporter::new(Arc::clone(&config), source, Arc::new(store), status.clone(), Arc::clone(&stop));
     let checks = Arc::new(Checks::new(Arc::clone(&config), ways.clone()));

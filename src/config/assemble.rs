@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::load::Settings;
 use super::rule::Setting;
-use super::{Config, Export, Http, Log, LogFormat, Mongodb, Probe, Secret, Sqlite, State, Updates};
+use super::{Config, Export, Http, Log, LogFormat, Mongodb, Probe, Secret, Sqlite, State, Updates, UriFile};
 
 /// All of the configuration. Each key's rule fixes the type of its setting, so that a mismatch can only be a slip
 /// in this file, which the test of the defaults finds.
@@ -24,6 +24,7 @@ pub(super) fn config(settings: &Settings) -> Config {
         },
         mongodb: Mongodb {
             uri: Secret::new(read.text("mongodb.uri")),
+            uri_file: read.uri_file("mongodb.uri_file", "mongodb.uri"),
             fallback_uris: read.texts("mongodb.fallback_uris").into_iter().map(Secret::new).collect(),
             database: read.text("mongodb.database"),
             collection: read.text("mongodb.collection"),
@@ -79,6 +80,11 @@ impl Reader<'_> {
 
     fn path(&self, key: &str) -> PathBuf {
         self.text(key).into()
+    }
+
+    fn uri_file(&self, file: &str, uri: &str) -> Option<UriFile> {
+        let path = self.text(file);
+        (!path.is_empty()).then(|| UriFile::new(path, Secret::new(self.text(uri))))
     }
 
     fn texts(&self, key: &str) -> Vec<String> {

@@ -9,7 +9,7 @@
 //! The connection string comes from `mongodb.uri` or, out of a file, from `mongodb.uri_file`. The one set in the
 //! higher source wins; both in one source are an error. If neither is set anywhere, the systemd credential
 //! `mongodb-uri` is taken if there is one, else the default. Only its scheme is checked here: the rest is parsed at
-//! each probe, since what it refers to (DNS records, certificates) changes.
+//! each probe, since what it refers to (DNS records, certificates) changes. A file is read again at each probe, too.
 
 mod assemble;
 mod error;
@@ -35,6 +35,7 @@ pub use secret::Secret;
 pub use sections::{Config, Export, Http, Log, LogFormat, Mongodb, Probe, Sqlite, State, Updates};
 pub use show::Shown;
 pub use sources::Sources;
+pub use uri::UriFile;
 
 impl Config {
     /// Reads, merges and checks the configuration.

@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::Secret;
+use super::{Secret, UriFile};
 
 /// All of the configuration. The names of sections and keys are those of `config.toml`.
 #[derive(Clone, Debug)]
@@ -48,8 +48,10 @@ pub struct Sqlite {
 /// Where the rows go.
 #[derive(Clone, Debug)]
 pub struct Mongodb {
-    /// The first way to connect.
+    /// The first way to connect, as it was at the start.
     pub uri: Secret,
+    /// The file that it was read from, to read it again.
+    pub uri_file: Option<UriFile>,
     /// Other ways, tried in order after the first.
     pub fallback_uris: Vec<Secret>,
     /// The database.

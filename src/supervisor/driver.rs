@@ -201,15 +201,16 @@ impl Supervisor {
         let budget = self.config.probe.timeout;
         self.probe = Some(tokio::spawn(async move {
             let mut connection = connection.lock().await;
+            let begun = Instant::now();
             if let Some(target) = connection.target.take() {
                 let checked = tokio::time::timeout(budget / 2, target.check()).await;
                 if let Ok(Ok(())) = checked {
-                    connection.target = Some(target);
+                    let first = ways.return_to_first(budget / 2).await;
+                    connection.target = Some(first.unwrap_or(target));
                     return Ok(());
                 }
-                target.close().await;
             }
-            connection.target = Some(ways.connect(budget).await?);
+            connection.target = Some(ways.connect(budget.saturating_sub(begun.elapsed())).await?);
             connection.used = Some(Instant::now());
             Ok(())
         }));
@@ -251,10 +252,9 @@ impl Supervisor {
             };
             connection.used = Some(Instant::now());
             let end = end_of(&result);
-            if let PassEnd::ConnectivityFailed(_) = end
-                && let Some(target) = connection.target.take()
-            {
-                target.close().await;
+            if let PassEnd::ConnectivityFailed(_) = end {
+                // Not waited for: a server that is frozen would keep the loop from going on.
+                drop(connection.target.take());
             }
             tell_trouble(&result, &trouble, &status).await;
             end

@@ -1,20 +1,24 @@
 //! From a connection string to a connection that was proved to work, in stages of our own.
 //!
 //! Names are resolved and ports are tried before the driver gets a client: so the reason of a failure is known at
-//! once and by type, and while MongoDB is away there is no client at all, with its threads and timers. The proof is a
-//! read of the collection, as `ping` succeeds without login and rights.
+//! once and by type, and while MongoDB is away there is no client at all, with its threads and timers. The handshakes
+//! are the driver's, whose monitors tell why they fail. The proof is a read of the collection from a server that says
+//! it takes writes, as `ping` succeeds without login and rights, and a read on a secondary.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use mongodb::Client;
 use mongodb::bson::{Document, doc};
-use mongodb::options::{ClientOptions, ServerAddress};
-use tokio::time::timeout;
+use mongodb::error::ErrorKind;
+use mongodb::options::{ClientOptions, ConnectionString, ReadPreference, SelectionCriteria, Tls};
+use tokio::time::{Instant, timeout_at};
 
-use super::Target;
-use super::failure::{classify, of_io, too_late};
+use super::failure::{classify, too_late};
 use super::heartbeats::Heartbeats;
+use super::resolve::dns;
+use super::{Target, reach, sniff};
 use crate::config::{Mongodb, Secret};
 use crate::report::{Failure, Reason};
 
@@ -24,13 +28,18 @@ const APP_NAME: &str = "mongo-uplink";
 /// Connections at most: the batches in flight, a look-up beside each, and a probe.
 const MAX_CONNECTIONS: u32 = 8;
 
+/// Each stage keeps the deadline itself, and can say more about its end; should one not, it is broken off this much
+/// later.
+const LAST_RESORT: Duration = Duration::from_millis(100);
+
 impl Target {
     /// Connects in one way, within `budget`, and proves that the collection can be read from a primary.
     ///
     /// # Errors
     /// The reason, see [`Failure`].
     pub async fn connect(config: &Mongodb, uri: &Secret, budget: Duration) -> Result<Self, Failure> {
-        match timeout(budget, connect(config, uri, budget)).await {
+        let end = Instant::now() + budget;
+        match timeout_at(end + LAST_RESORT, connect(config, uri, end)).await {
             Ok(result) => result,
             Err(_) => Err(too_late("connect", budget)),
         }
@@ -41,68 +50,106 @@ impl Target {
     /// # Errors
     /// The reason, see [`Failure`].
     pub async fn check(&self) -> Result<(), Failure> {
-        let command = read_one(self.collection.name());
-        self.command("check", command).await.map(drop)
+        match self.command("check", doc! { "hello": 1 }).await {
+            Ok(reply) => takes_writes(&reply)?,
+            // A server too old for `hello`; whether it takes writes, the first write will tell.
+            Err(failure) if failure.reason == Reason::Server => {}
+            Err(failure) => return Err(failure),
+        }
+        self.command("check", read_one(self.collection.name())).await.map(drop)
     }
 }
 
-async fn connect(config: &Mongodb, uri: &Secret, budget: Duration) -> Result<Target, Failure> {
-    let mut options = ClientOptions::parse(uri.expose()).await.map_err(|error| classify(&error))?;
-    reach_any(&options.hosts).await?;
+async fn connect(config: &Mongodb, uri: &Secret, end: Instant) -> Result<Target, Failure> {
+    let parsed = timeout_at(end, parse(uri)).await;
+    let parsed = parsed.map_err(|_| dns("the DNS servers don't answer for the SRV record"))?;
+    let mut options = parsed.map_err(|error| classify(&error))?;
+    let address = reach::any(&options.hosts, end).await?;
+    let asked = Asked {
+        address,
+        tls: matches!(options.tls, Some(Tls::Enabled(_))),
+        login: options.credential.is_some(),
+    };
 
-    let heartbeats = Arc::new(Heartbeats::default());
+    let heartbeats = Arc::new(Heartbeats::new(options.repl_set_name.clone()));
+    let left = end.saturating_duration_since(Instant::now());
     options.sdam_event_handler = Some(heartbeats.handler());
     options.app_name.get_or_insert_with(|| APP_NAME.to_owned());
     options.max_pool_size = Some(MAX_CONNECTIONS);
-    options.server_selection_timeout = Some(budget);
-    // Below the selection's, else a failure has no cause.
-    options.connect_timeout = Some(options.connect_timeout.map_or(budget, |own| own.min(budget)) * 4 / 5);
-    let client = Client::with_options(options).map_err(|error| classify(&error))?;
+    // What a secondary hasn't got yet would be taken for missing, whatever the connection string prefers.
+    options.selection_criteria = Some(SelectionCriteria::ReadPreference(ReadPreference::Primary));
+    // Each below the next, else a failure has no cause: the connection's, the selection's, ours.
+    let connecting = options.connect_timeout.map_or(left, |own| own.min(left)) * 8 / 10;
+    options.connect_timeout = Some(connecting);
+    options.server_selection_timeout = Some(left * 9 / 10);
+    let client = Client::with_options(options).map_err(|error| match error.kind.as_ref() {
+        // No connection is made here: what is read is the options' files.
+        ErrorKind::Io(_) => Failure::new(Reason::Tls, "tlsCertificateKeyFile can't be read"),
+        _ => classify(&error),
+    })?;
     let database = client.database(&config.database);
     let collection = database.collection(&config.collection);
-    let target = Target { client, database, collection, heartbeats, deadline: config.operation_timeout };
-    match target.check().await {
-        Ok(()) => Ok(target),
-        Err(failure) => {
-            // Not waited for: the caller's deadline is short, and the connections are closed all the same.
-            drop(tokio::spawn(target.close()));
-            Err(failure)
+    let deadline = config.operation_timeout;
+    let target = Target { client, database, collection, heartbeats, deadline, closed: false };
+    let failure = match timeout_at(end, target.check()).await {
+        Ok(Ok(())) => return Ok(target),
+        Ok(Err(failure)) => failure,
+        Err(_) => Failure::new(Reason::Timeout, "the server doesn't answer in time"),
+    };
+    let nobody_answered = target.heartbeats.nobody_answered();
+    drop(target);
+    Err(asked.explain(failure, nobody_answered, end).await)
+}
+
+/// Reads a connection string; for `mongodb+srv` asks the DNS servers.
+async fn parse(uri: &Secret) -> mongodb::error::Result<ClientOptions> {
+    let mut string = ConnectionString::parse(uri.expose())?;
+    #[expect(deprecated, reason = "the driver refuses this option; our own deadlines do what it is for")]
+    let socket_timeout = &mut string.socket_timeout;
+    *socket_timeout = None;
+    ClientOptions::parse(string).await
+}
+
+/// What the connection string asked for, as far as it helps to explain a failure.
+struct Asked {
+    address: Option<SocketAddr>,
+    tls: bool,
+    login: bool,
+}
+
+impl Asked {
+    async fn explain(&self, failure: Failure, nobody_answered: bool, end: Instant) -> Failure {
+        match (failure.reason, self.address) {
+            (Reason::NotAuthorized, _) if !self.login => {
+                Failure::new(Reason::Auth, "the server asks for a login; the connection string has none")
+            }
+            (Reason::Timeout, _) if nobody_answered => {
+                Failure::new(Reason::Timeout, "the server accepts connections, but doesn't answer in time")
+            }
+            (Reason::Disconnected | Reason::NotMongodb, Some(address)) if nobody_answered => {
+                sniff::explain(address, self.tls, failure, end).await
+            }
+            _ => failure,
         }
     }
+}
+
+fn takes_writes(hello: &Document) -> Result<(), Failure> {
+    let is = |key| hello.get_bool(key).unwrap_or(false);
+    // Without the field it is no MongoDB that we know; the first write will tell.
+    if is("isWritablePrimary") || !hello.contains_key("isWritablePrimary") {
+        return Ok(());
+    }
+    let detail = if is("secondary") {
+        "the server is a secondary: name all members of the set, and no directConnection"
+    } else if is("isreplicaset") {
+        "the server waits for its set to be initiated"
+    } else {
+        "the server is no primary at the moment"
+    };
+    Err(Failure::new(Reason::NotPrimary, detail))
 }
 
 fn read_one(collection: &str) -> Document {
     doc! { "find": collection, "filter": {}, "projection": { "_id": 1 }, "limit": 1, "singleBatch": true }
-}
-
-/// Resolves the hosts and tries their ports, all at once; enough if one answers.
-async fn reach_any(hosts: &[ServerAddress]) -> Result<(), Failure> {
-    let mut tries = tokio::task::JoinSet::new();
-    for host in hosts {
-        let ServerAddress::Tcp { host, port } = host else { return Ok(()) };
-        let (host, port) = (host.clone(), port.unwrap_or(27017));
-        tries.spawn(async move { reach(&host, port).await });
-    }
-    let mut first = None;
-    while let Some(tried) = tries.join_next().await {
-        match tried {
-            Ok(Ok(())) => return Ok(()),
-            Ok(Err(failure)) => first = first.or(Some(failure)),
-            Err(_) => {}
-        }
-    }
-    Err(first.unwrap_or_else(|| Failure::new(Reason::Options, "the connection string names no host")))
-}
-
-async fn reach(host: &str, port: u16) -> Result<(), Failure> {
-    let unresolved = || Failure::new(Reason::Dns, "the host name doesn't resolve");
-    let addresses: Vec<_> = tokio::net::lookup_host((host, port)).await.map_err(|_| unresolved())?.collect();
-    let mut last = unresolved();
-    for address in addresses {
-        match tokio::net::TcpStream::connect(address).await {
-            Ok(_) => return Ok(()),
-            Err(error) => last = of_io(&error),
-        }
-    }
-    Err(last)
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use mongodb::error::{Error, ErrorKind, WriteFailure};
 
+use super::{options, tls};
 use crate::report::{Failure, Reason};
 
 /// Codes by which a server says that it can't take writes at the moment, or that the set is changing
@@ -23,6 +24,9 @@ const QUOTA: [i32; 1] = [14_031];
 /// Codes that speak of time: MaxTimeMSExpired, WriteConcernTimeout (as a failed wait), NetworkTimeout,
 /// NetworkInterfaceExceededTimeLimit, ExceededTimeLimit.
 const TIMEOUT: [i32; 5] = [50, 64, 89, 202, 262];
+
+/// UnknownError.
+const UNKNOWN_ERROR: i32 = 8;
 
 /// Unauthorized.
 const NOT_AUTHORIZED: [i32; 1] = [13];
@@ -52,6 +56,15 @@ pub(super) fn of_code(code: i32) -> Failure {
     )
 }
 
+/// What a server's error tells, when it stands for a whole command. The text is looked at only where the code says
+/// nothing: the storage engine's errors come as UnknownError with the operating system's number, 28 for a full disk.
+pub(super) fn of_server(code: i32, text: &str) -> Failure {
+    if code == UNKNOWN_ERROR && text.starts_with("28: ") {
+        return Failure::new(Reason::Quota, "the server's disk is full");
+    }
+    of_code(code)
+}
+
 /// An operation that didn't end within its deadline.
 pub(super) fn too_late(what: &str, deadline: Duration) -> Failure {
     Failure::new(Reason::Timeout, format!("{what}: no answer within {deadline:?}"))
@@ -66,11 +79,9 @@ pub(super) fn classify(error: &Error) -> Failure {
         ErrorKind::InvalidTlsConfig { .. } => {
             Failure::new(Reason::Tls, "the TLS options or their files can't be used")
         }
-        ErrorKind::InvalidArgument { .. } => {
-            Failure::new(Reason::Options, "the connection string can't be used")
-        }
-        ErrorKind::Command(command) => of_code(command.code),
-        ErrorKind::Write(WriteFailure::WriteError(write)) => of_code(write.code),
+        ErrorKind::InvalidArgument { message, .. } => options::failure(message),
+        ErrorKind::Command(command) => of_server(command.code, &command.message),
+        ErrorKind::Write(WriteFailure::WriteError(write)) => of_server(write.code, &write.message),
         ErrorKind::Write(WriteFailure::WriteConcernError(write)) => of_code(write.code),
         ErrorKind::ConnectionPoolCleared { .. } => {
             Failure::new(Reason::Disconnected, "the connection was closed by another failure")
@@ -88,6 +99,9 @@ pub(super) fn classify(error: &Error) -> Failure {
 
 /// What an error of the operating system tells.
 pub(super) fn of_io(error: &io::Error) -> Failure {
+    if let Some(failure) = tls::of_io(error) {
+        return failure;
+    }
     let reason = match error.kind() {
         io::ErrorKind::ConnectionRefused => Reason::Refused,
         io::ErrorKind::TimedOut => Reason::Timeout,
@@ -101,7 +115,13 @@ pub(super) fn of_io(error: &io::Error) -> Failure {
         io::ErrorKind::InvalidData => Reason::Tls,
         _ => Reason::Disconnected,
     };
-    Failure::new(reason, format!("network: {}", error.kind()))
+    let detail = match reason {
+        Reason::Refused => "nothing listens on that port".to_owned(),
+        Reason::Timeout => "no answer in time".to_owned(),
+        Reason::Unreachable => format!("no way to that address: {}", error.kind()),
+        _ => format!("network: {}", error.kind()),
+    };
+    Failure::new(reason, detail)
 }
 
 #[cfg(test)]
@@ -116,5 +136,12 @@ mod tests {
         assert_eq!(reason_of_code(13), Some(Reason::NotAuthorized));
         assert_eq!(reason_of_code(10_107), Some(Reason::NotPrimary));
         assert_eq!(reason_of_code(14_031), Some(Reason::Quota));
+    }
+
+    #[test]
+    fn a_full_disk_is_known_by_the_system_s_number_alone() {
+        assert_eq!(of_server(8, "28: No space left on device").reason, Reason::Quota);
+        assert_eq!(of_server(8, "5: Input/output error").reason, Reason::Server);
+        assert_eq!(of_server(121, "28: is what the document says").reason, Reason::Server);
     }
 }

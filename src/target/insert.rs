@@ -125,7 +125,7 @@ pub(super) fn write_errors(reply: &Document) -> Result<Vec<WriteErrorAt>, Failur
         .map(|error| {
             let code = error.get_i32("code").unwrap_or(0);
             if failure::reason_of_code(code).is_some() {
-                return Err(failure::of_code(code));
+                return Err(failure::of_server(code, error.get_str("errmsg").unwrap_or_default()));
             }
             let index = error.get("index").and_then(as_index).unwrap_or(usize::MAX / 2);
             Ok(WriteErrorAt { index, outcome: judge(code, error) })

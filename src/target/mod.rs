@@ -11,7 +11,12 @@ mod failure;
 mod heartbeats;
 mod insert;
 mod lookup;
+mod options;
 mod prepare;
+mod reach;
+mod resolve;
+mod sniff;
+mod tls;
 mod update;
 mod ways;
 
@@ -38,6 +43,7 @@ pub struct Target {
     collection: Collection<RawDocumentBuf>,
     heartbeats: Arc<Heartbeats>,
     deadline: Duration,
+    closed: bool,
 }
 
 impl Target {
@@ -73,12 +79,26 @@ impl Target {
         self.bounded("count", async { self.collection.estimated_document_count().await }).await
     }
 
-    /// Closes all connections. A client that is only dropped may still run when the runtime ends.
-    pub async fn close(self) {
-        let Self { client, database, collection, .. } = self;
-        drop((database, collection));
-        let _late = tokio::time::timeout(Duration::from_secs(1), client.shutdown().immediate(true)).await;
+    /// Closes all connections, and waits for it, not long.
+    pub async fn close(mut self) {
+        self.closed = true;
+        shut_down(self.client.clone()).await;
     }
+}
+
+/// Nobody who breaks off, whichever way, leaves connections behind: a client that is only dropped keeps them, and its
+/// timers, for seconds, and may still run when the runtime ends.
+impl Drop for Target {
+    fn drop(&mut self) {
+        if let (false, Ok(runtime)) = (self.closed, tokio::runtime::Handle::try_current()) {
+            drop(runtime.spawn(shut_down(self.client.clone())));
+        }
+    }
+}
+
+/// Ends a client's tasks. It tells a server first that its sessions are over, for which a frozen one lets it wait.
+async fn shut_down(client: Client) {
+    let _late = tokio::time::timeout(Duration::from_secs(1), client.shutdown().immediate(true)).await;
 }
 
 /// Acknowledged by a majority and journaled; the server itself gives up a little before our deadline.

@@ -8,12 +8,16 @@
 
 #![expect(unreachable_pub, reason = "a library in all but name: `pub` tells what tests may use")]
 
+pub mod certs;
 pub mod daemon;
+pub mod dns;
 pub mod guardian;
 pub mod mongo;
 pub mod mongod;
 pub mod ports;
 pub mod proxy;
 pub mod runtime;
+pub mod sandbox;
 pub mod sqlite;
+pub mod talker;
 pub mod wait;

@@ -145,3 +145,29 @@ fn two_connection_strings_in_one_source_and_files_without_one_are_refused() {
         assert_nothing_leaks(&error);
     }
 }
+
+#[test]
+fn a_connection_string_in_a_file_is_read_again_and_a_file_that_holds_none_changes_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("mongodb-uri");
+    fs::write(&path, "mongodb://first\n").unwrap();
+    let named = environment("MONGO_UPLINK_MONGODB__URI_FILE", path.to_str().unwrap());
+    let credential = Sources::default().with_environment([("CREDENTIALS_DIRECTORY", directory.path())]);
+    for sources in [named, credential] {
+        fs::write(&path, "mongodb://first\n").unwrap();
+        let file = Config::load(&sources).unwrap().mongodb.uri_file.unwrap();
+        assert_eq!(file.read().expose(), "mongodb://first");
+        for (content, expected) in [
+            ("mongodb://second\r\n", "mongodb://second"),
+            ("", "mongodb://second"),
+            ("mongo", "mongodb://second"),
+            ("mongodb+srv://third", "mongodb+srv://third"),
+        ] {
+            fs::write(&path, content).unwrap();
+            assert_eq!(file.read().expose(), expected, "{content:?}");
+        }
+        fs::remove_file(&path).unwrap();
+        assert_eq!(file.read().expose(), "mongodb+srv://third");
+    }
+    assert!(Config::load(&Sources::default()).unwrap().mongodb.uri_file.is_none());
+}

@@ -41,8 +41,8 @@ impl Line {
     }
 }
 
-/// A place in a log: what was written so far.
-#[derive(Clone, Copy, Debug)]
+/// A place in a log: what was written so far. The default is its beginning.
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Mark(usize);
 
 /// The log of a daemon, over all of its starts. Clones share it.

@@ -105,6 +105,12 @@ impl Mongod {
         self.wait_for_role("a writable primary", |role| role == Role::Primary);
     }
 
+    /// Starts a reserved server that stays a member without a set.
+    #[track_caller]
+    pub fn launch_uninitiated(&self) {
+        self.spawn();
+    }
+
     /// Kills it if it runs, and starts it again with the same data on the same port.
     #[track_caller]
     pub fn restart(&self) {
