@@ -7,6 +7,7 @@
 //! - no read of SQLite is open while the network is waited for.
 
 mod candidate;
+mod comparison;
 mod deliver;
 mod pass;
 mod rank;
