@@ -16,3 +16,6 @@ mod scan;
 
 pub use pass::{Depth, Exporter, PassEnd, PassError, Pulse, abandon};
 pub use run::{claim, next_export_id};
+
+#[cfg(test)]
+mod tests;

@@ -148,9 +148,8 @@ impl Exporter {
         request: &RunRequest,
     ) -> Result<PassEnd, PassError> {
         let bound = self.prepare(target).await?;
-        let due = depth == Depth::Full
-            || bound != Bound::Same
-            || self.comparisons.wait(Instant::now()).is_zero();
+        let due =
+            depth == Depth::Full || bound != Bound::Same || self.comparisons.wait(Instant::now()).is_zero();
         let mut run = None;
         let result = self.look(target, request, due, &mut run).await;
         end(run, result).await

@@ -143,14 +143,13 @@ fn refuse_to_leave_files(file: &Path) -> Result<(), SourceError> {
 }
 
 /// What is told of a WAL that only its owner can read.
-const LEFT_BEHIND: &str = "a WAL was left behind without its index: waiting for the application to open its database";
+const LEFT_BEHIND: &str =
+    "a WAL was left behind without its index: waiting for the application to open its database";
 
 /// An index that can't be made either, because the directory isn't writable.
 fn without_index(error: SourceError) -> SourceError {
     match error {
-        SourceError::Sqlite { code, .. }
-            if rusqlite::ffi::Error::new(code).code == ErrorCode::CannotOpen =>
-        {
+        SourceError::Sqlite { code, .. } if rusqlite::ffi::Error::new(code).code == ErrorCode::CannotOpen => {
             SourceError::Busy(LEFT_BEHIND)
         }
         other => other,

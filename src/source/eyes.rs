@@ -95,9 +95,13 @@ impl Eyes {
                     seen = Seen { change: true, upheaval: true };
                 }
                 Ok(event) => {
+                    // Who opens a WAL as root makes it its owner's each time: we do that, too.
+                    let about_rights = event.events().contains(ReadFlags::ATTRIB);
                     let name = event.file_name().map(|name| OsStr::from_bytes(name.to_bytes()));
                     seen.change |= name.is_some_and(|name| {
-                        self.watches.iter().any(|(watch, place)| *watch == event.wd() && place.has(name))
+                        let mut places = self.watches.iter().filter(|(watch, _)| *watch == event.wd());
+                        places
+                            .any(|(_, place)| place.has_database(name) || (place.has(name) && !about_rights))
                     });
                 }
                 Err(Errno::INTR) => {}

@@ -1,8 +1,8 @@
 //! Reading a file without any lock, and knowing afterwards whether it stood still.
 //!
 //! What holds: what was read counts only if, from before the first page was read until after the last one,
-//! - nobody wrote to the file: a [`Vigil`] saw none of it (where there can be none: the file's time is old enough for
-//!   every change to give another one, and it is the same afterwards);
+//! - nobody wrote to the file: its time is old enough for every change to give another one, and it is the same
+//!   afterwards; or, if it is younger, a [`Vigil`] saw nobody;
 //! - nobody was in the middle of writing: at both ends there is no hot journal, and nobody holds the lock under which
 //!   a transaction without a journal on disk would write;
 //! - no WAL had content, and it was the same file.
@@ -28,12 +28,18 @@ pub(super) struct Frozen {
 impl Frozen {
     /// Opens the file that `found` speaks of; `None` if it doesn't stand still.
     pub(super) fn open(path: &Path, found: &Stamp) -> Result<Option<Self>, SourceError> {
-        let vigil = Vigil::over(found.file());
         let before = SystemTime::now();
         let stamp = Stamp::take(path)?;
-        if stamp != *found || (vigil.is_none() && !stamp.is_settled(before)) {
+        if stamp != *found {
             return Ok(None);
         }
+        let vigil = if stamp.is_settled(before) {
+            None
+        } else if let Some(vigil) = Vigil::over(stamp.file()) {
+            Some(vigil)
+        } else {
+            return Ok(None);
+        };
         in_progress(&stamp)?;
         let connection = open_uri(stamp.file(), "?immutable=1")?;
         Ok(Some(Self { connection, vigil, stamp }))

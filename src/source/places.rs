@@ -20,36 +20,52 @@ pub(super) struct Place {
     pub(super) directory: PathBuf,
     device: u64,
     inode: u64,
-    names: Vec<OsString>,
+    /// The database, under the configured name and its own; or the next directory on the way to it.
+    databases: Vec<OsString>,
+    /// Its WAL and journal.
+    beside: Vec<OsString>,
     /// Whether the names are files whose content matters; else one of them has yet to appear.
     pub(super) holds_files: bool,
 }
 
 impl Place {
-    /// Whether this name matters.
+    /// Whether it matters that this name appears, goes or is written to.
     pub(super) fn has(&self, name: &OsStr) -> bool {
-        self.names.iter().any(|known| known == name)
+        self.has_database(name) || self.beside.iter().any(|known| known == name)
     }
 
-    fn new(directory: &Path, names: Vec<OsString>, holds_files: bool) -> Option<Self> {
+    /// Whether this is the database itself.
+    pub(super) fn has_database(&self, name: &OsStr) -> bool {
+        self.databases.iter().any(|known| known == name)
+    }
+
+    fn new(directory: &Path, name: OsString, beside: Vec<OsString>) -> Option<Self> {
         let directory = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
         let metadata = directory.metadata().ok().filter(std::fs::Metadata::is_dir)?;
         let (device, inode) = (metadata.dev(), metadata.ino());
-        Some(Self { directory: directory.to_owned(), device, inode, names, holds_files })
+        let holds_files = !beside.is_empty();
+        Some(Self {
+            directory: directory.to_owned(),
+            device,
+            inode,
+            databases: vec![name],
+            beside,
+            holds_files,
+        })
     }
 
     /// The directory of a file.
     fn of(file: &Path) -> Option<Self> {
         let own = file.file_name()?.to_owned();
         let beside = BESIDE.iter().filter_map(|suffix| Some(beside(file, suffix).file_name()?.to_owned()));
-        Self::new(file.parent()?, [own].into_iter().chain(beside).collect(), true)
+        Self::new(file.parent()?, own, beside.collect())
     }
 
     /// The lowest directory that exists, of those on the way to one that doesn't.
     fn on_the_way(file: &Path) -> Option<Self> {
         let directories = file.ancestors().skip(1);
         directories.zip(file.ancestors().skip(2)).find_map(|(missing, directory)| {
-            Self::new(directory, vec![missing.file_name()?.to_owned()], false)
+            Self::new(directory, missing.file_name()?.to_owned(), Vec::new())
         })
     }
 }
@@ -60,8 +76,10 @@ pub(super) fn places(path: &Path) -> Vec<Place> {
     if let Some(real) = path.canonicalize().ok().and_then(|file| Place::of(&file)) {
         match places.first_mut() {
             Some(first) if (first.device, first.inode) == (real.device, real.inode) => {
-                first.names.extend(real.names);
-                first.names.dedup();
+                if !first.has_database(&real.databases[0]) {
+                    first.databases.extend(real.databases);
+                    first.beside.extend(real.beside);
+                }
             }
             _ => places.push(real),
         }
@@ -74,7 +92,7 @@ mod tests {
     use super::*;
 
     fn names(place: &Place) -> Vec<&str> {
-        place.names.iter().filter_map(|name| name.to_str()).collect()
+        place.databases.iter().chain(&place.beside).filter_map(|name| name.to_str()).collect()
     }
 
     #[test]

@@ -34,7 +34,8 @@ struct FileStamp {
     inode: u64,
     size: u64,
     modified: (i64, i64),
-    changed: (i64, i64),
+    /// Of the database alone: SQLite as root gives a WAL to its owner each time it opens it, which moves this time.
+    changed: Option<(i64, i64)>,
 }
 
 impl Stamp {
@@ -49,8 +50,11 @@ impl Stamp {
             Err(error) if error.kind() == ErrorKind::NotFound => return Err(missing()),
             Err(source) => return Err(SourceError::File { path: path.to_owned(), source }),
         };
-        let database = stat(&file)?.ok_or_else(missing)?;
-        let (wal, journal) = (stat(&beside(&file, "-wal"))?, stat(&beside(&file, "-journal"))?);
+        let metadata = stat(&file)?.ok_or_else(missing)?;
+        let changed = Some((metadata.ctime(), metadata.ctime_nsec()));
+        let database = FileStamp { changed, ..FileStamp::from(&metadata) };
+        let [wal, journal] = [beside(&file, "-wal"), beside(&file, "-journal")].map(|path| stat(&path));
+        let (wal, journal) = (wal?.as_ref().map(FileStamp::from), journal?.as_ref().map(FileStamp::from));
         Ok(Self { file, database, wal, journal })
     }
 
@@ -114,9 +118,9 @@ pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
-fn stat(path: &Path) -> Result<Option<FileStamp>, SourceError> {
+fn stat(path: &Path) -> Result<Option<Metadata>, SourceError> {
     match std::fs::metadata(path) {
-        Ok(metadata) => Ok(Some(FileStamp::from(&metadata))),
+        Ok(metadata) => Ok(Some(metadata)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(source) => Err(SourceError::File { path: path.to_owned(), source }),
     }
@@ -129,7 +133,7 @@ impl From<&Metadata> for FileStamp {
             inode: metadata.ino(),
             size: metadata.size(),
             modified: (metadata.mtime(), metadata.mtime_nsec()),
-            changed: (metadata.ctime(), metadata.ctime_nsec()),
+            changed: None,
         }
     }
 }

@@ -4,5 +4,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod pace;
 mod source;
 mod support_works;
+mod unnoticed;
+mod watching;

@@ -3,7 +3,7 @@
 
 mod files;
 mod journals;
-mod rig;
+pub(crate) mod rig;
 mod rows;
 mod schemas;
 mod users;

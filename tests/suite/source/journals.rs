@@ -24,7 +24,8 @@ fn a_change_of_the_journal_mode_is_no_obstacle() {
         app.insert_inquiries(3);
         rig.wait_for(mode, &rows(app.connection(), TABLE));
         let sql = format!("PRAGMA journal_mode = {mode}");
-        let now: String = app.connection().query_row(&sql, [], |row| row.get(0)).expect("nobody is in the way");
+        let now: String =
+            app.connection().query_row(&sql, [], |row| row.get(0)).expect("nobody is in the way");
         assert_eq!(now, mode);
     }
     app.insert_inquiries(3);

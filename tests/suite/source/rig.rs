@@ -31,7 +31,8 @@ impl Rig {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let path = directory.path().join(file);
         let database = fresh_database(test);
-        let builder = Daemon::builder(&path, &shared_mongod().uri()).set("mongodb.database", database.as_str());
+        let builder =
+            Daemon::builder(&path, &shared_mongod().uri()).set("mongodb.database", database.as_str());
         let daemon = configure(builder).prepare();
         Self { daemon, mongo: shared_mongod().client(), database, directory }
     }
@@ -56,7 +57,9 @@ impl Rig {
     /// What is in the collection.
     pub(crate) fn documents(&self) -> Rows {
         counted(self.mongo.find_all(&self.database, TABLE).iter().map(|document| {
-            described(document.iter().filter(|(name, _)| !["_id", "export_metadata"].contains(&name.as_str())))
+            described(
+                document.iter().filter(|(name, _)| !["_id", "export_metadata"].contains(&name.as_str())),
+            )
         }))
     }
 

@@ -107,6 +107,8 @@ fn a_changed_row_is_changed_in_the_collection_without_a_new_row() {
     let mut app = App::create(rig.directory());
     app.insert_inquiries(20);
     rig.wait_for("the rows", &rows(app.connection(), TABLE));
-    app.execute("UPDATE chat_inquiry_information SET status = 'closed', updated_at = '2030-01-01' WHERE id = 3");
+    app.execute(
+        "UPDATE chat_inquiry_information SET status = 'closed', updated_at = '2030-01-01' WHERE id = 3",
+    );
     rig.wait_for("the changed row", &rows(app.connection(), TABLE));
 }

@@ -31,7 +31,9 @@ fn a_table_dropped_and_made_again_is_read_from_then_on() {
     app.execute("DROP TABLE chat_inquiry_information");
     rig.daemon.wait_log_after(mark, "source_unavailable");
     app.execute("CREATE TABLE chat_inquiry_information (id INTEGER PRIMARY KEY, note TEXT, created_at TEXT)");
-    app.execute("INSERT INTO chat_inquiry_information VALUES (1, 'again', '2029-01-01'), (50, 'more', '2029-01-01')");
+    app.execute(
+        "INSERT INTO chat_inquiry_information VALUES (1, 'again', '2029-01-01'), (50, 'more', '2029-01-01')",
+    );
     wanted = with(wanted, rows(app.connection(), TABLE));
     rig.wait_for("the rows of both tables", &wanted);
 }

@@ -92,11 +92,12 @@ fn prepared(rig: &Rig, journal: Journal, writer: Writer) -> (Option<App>, Rows) 
                 }
             }
             app.close();
-            fs::rename(&copy, &work).or_else(|_| {
-                fs::remove_dir_all(&work)?;
-                fs::rename(&copy, &work)
-            })
-            .expect("our own directories");
+            fs::rename(&copy, &work)
+                .or_else(|_| {
+                    fs::remove_dir_all(&work)?;
+                    fs::rename(&copy, &work)
+                })
+                .expect("our own directories");
             None
         }
     };
