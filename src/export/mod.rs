@@ -7,6 +7,7 @@
 //! - no read of SQLite is open while the network is waited for.
 
 mod candidate;
+mod comparison;
 mod deliver;
 mod pass;
 mod rank;
@@ -15,3 +16,6 @@ mod scan;
 
 pub use pass::{Depth, Exporter, PassEnd, PassError, Pulse, abandon};
 pub use run::{claim, next_export_id};
+
+#[cfg(test)]
+mod tests;

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
+use super::comparison::{Comparisons, Lookout};
 use super::deliver::{Rules, deliver};
 use super::run::Run;
 use super::scan::{Batch, Scan, ScanError, Scope};
@@ -79,11 +80,8 @@ pub struct Pulse {
     pub answers: u64,
 }
 
-/// The part of the time that full comparisons may take while the table changes: one in this many.
-const COMPARISON_SHARE: u32 = 20;
-
-/// The shortest time between two full comparisons of a table that keeps changing.
-const COMPARISON_GAP: Duration = Duration::from_millis(250);
+/// How long a scan goes on without a sign of life: whoever watches must not take a large table for a stalled pass.
+const SLICE: Duration = Duration::from_secs(1);
 
 /// Makes passes, one at a time.
 pub struct Exporter {
@@ -95,8 +93,8 @@ pub struct Exporter {
     pulse: watch::Sender<Pulse>,
     /// Where a manual export broke off, with what it was asked.
     broken_off: Option<(RunRequest, Position)>,
-    /// When the last full comparison ended, and how long it took.
-    compared: Option<(Instant, Duration)>,
+    /// When the whole table is compared.
+    comparisons: Comparisons,
     /// What was said already, so that it is said once.
     said: Said,
 }
@@ -128,7 +126,7 @@ impl Exporter {
             stop,
             pulse: watch::Sender::default(),
             broken_off: None,
-            compared: None,
+            comparisons: Comparisons::default(),
             said: Said::default(),
         }
     }
@@ -150,20 +148,75 @@ impl Exporter {
         request: &RunRequest,
     ) -> Result<PassEnd, PassError> {
         let bound = self.prepare(target).await?;
-        let depth = if bound == Bound::Same { depth } else { Depth::Full };
-        let began = Instant::now();
-        let depth = self.due(depth);
-        let mut scan = self.open(Scope::Pending, request, depth).await?;
-        let full = scan.from_start;
-        let end = self.work(target, &mut scan, request, None).await?;
-        if end == PassEnd::Stopped {
-            return Ok(end);
+        let due =
+            depth == Depth::Full || bound != Bound::Same || self.comparisons.wait(Instant::now()).is_zero();
+        let mut run = None;
+        let result = self.look(target, request, due, &mut run).await;
+        end(run, result).await
+    }
+
+    /// Looks at the table's tail, then at all of it if a comparison is due.
+    async fn look(
+        &mut self,
+        target: &Target,
+        request: &RunRequest,
+        mut due: bool,
+        run: &mut Option<Run>,
+    ) -> Result<PassEnd, PassError> {
+        if !(due && self.comparisons.are_quick()) {
+            match self.tail(target, request, run).await? {
+                Tail::Done => {}
+                Tail::Stopped => return Ok(PassEnd::Stopped),
+                // Rows may be anywhere; that they can wait a little keeps large tables from being read all the time.
+                Tail::None => {}
+                Tail::Reset => due = true,
+            }
         }
-        if full {
-            self.compared = Some((Instant::now(), began.elapsed()));
+        if due && self.compare(target, request, run).await? == Leg::Stopped {
+            return Ok(PassEnd::Stopped);
         }
-        let again_in = if full { None } else { Some(self.next_comparison()) };
-        Ok(PassEnd::Complete { again_in })
+        Ok(PassEnd::Complete { again_in: (!due).then(|| self.comparisons.wait(Instant::now())) })
+    }
+
+    async fn tail(
+        &mut self,
+        target: &Target,
+        request: &RunRequest,
+        run: &mut Option<Run>,
+    ) -> Result<Tail, PassError> {
+        let mut opened = self.open(Scope::Pending, request, Depth::Tail).await?;
+        if opened.from_start {
+            return Ok(if opened.has_tail { Tail::Reset } else { Tail::None });
+        }
+        Ok(match self.carry(target, &mut opened, request, None, run).await? {
+            Leg::Stopped => Tail::Stopped,
+            Leg::Done | Leg::Interrupted => Tail::Done,
+        })
+    }
+
+    /// Compares every row, and looks at the tail in between as soon as something changes.
+    async fn compare(
+        &mut self,
+        target: &Target,
+        request: &RunRequest,
+        run: &mut Option<Run>,
+    ) -> Result<Leg, PassError> {
+        let mut opened = self.open(Scope::Pending, request, Depth::Full).await?;
+        loop {
+            match self.carry(target, &mut opened, request, None, run).await? {
+                Leg::Interrupted => {
+                    if self.tail(target, request, run).await? == Tail::Stopped {
+                        return Ok(Leg::Stopped);
+                    }
+                }
+                Leg::Stopped => return Ok(Leg::Stopped),
+                Leg::Done => {
+                    let spent = opened.scan.as_ref().map_or(Duration::ZERO, |scan| scan.spent);
+                    self.comparisons.done(Instant::now(), spent);
+                    return Ok(Leg::Done);
+                }
+            }
+        }
     }
 
     /// A manual export: considers every row, and checks against MongoDB itself. Made `again` after a failure of the
@@ -204,20 +257,14 @@ impl Exporter {
         export_id: &str,
     ) -> Result<PassEnd, PassError> {
         self.prepare(target).await?;
-        let mut scan = self.open(Scope::Everything, request, Depth::Full).await?;
-        self.work(target, &mut scan, request, Some(export_id)).await
-    }
-
-    /// Whether the tail is enough now.
-    fn due(&self, depth: Depth) -> Depth {
-        match self.compared {
-            Some((at, took)) if depth == Depth::Tail && at.elapsed() < gap(took) => Depth::Tail,
-            _ => Depth::Full,
-        }
-    }
-
-    fn next_comparison(&self) -> Duration {
-        self.compared.map_or(COMPARISON_GAP, |(at, took)| gap(took).saturating_sub(at.elapsed()))
+        let mut opened = self.open(Scope::Everything, request, Depth::Full).await?;
+        let mut run = None;
+        let result = match self.carry(target, &mut opened, request, Some(export_id), &mut run).await {
+            Ok(Leg::Done | Leg::Interrupted) => Ok(PassEnd::Complete { again_in: None }),
+            Ok(Leg::Stopped) => Ok(PassEnd::Stopped),
+            Err(error) => Err(error),
+        };
+        end(run, result).await
     }
 
     /// Makes sure of the ledger and the collection, and that they belong together.
@@ -289,8 +336,8 @@ impl Exporter {
             let mut reader = Reader::open(&config.sqlite, &config.export.duplicate_key)?;
             let missing = reader.missing_duplicate_columns().to_vec();
             let highest = store.with(|ledger| ledger.highest_rowid())?;
-            let lasting = reader.has_lasting_rowids();
-            let after = if scope == Scope::Pending && depth == Depth::Tail && lasting {
+            let has_tail = reader.has_growing_rowids();
+            let after = if scope == Scope::Pending && depth == Depth::Tail && has_tail {
                 // The table's end before the ledger's: it was emptied, or ids were given again.
                 let end = reader.highest_rowid()?;
                 highest.filter(|highest| end.is_some_and(|end| end >= *highest))
@@ -298,18 +345,24 @@ impl Exporter {
                 None
             };
             // Where rowids move, a place in the table says nothing after a while.
-            let after = after.map(Position::Rowid).or(go_on_behind.filter(|_| lasting));
+            let go_on_behind = go_on_behind.filter(|_| reader.has_lasting_rowids());
+            let after = after.map(Position::Rowid).or(go_on_behind);
             let from_start = after.is_none();
-            let total = match (scope, &after) {
-                (_, Some(Position::Rowid(after))) => reader.count(Some(*after))?,
-                (Scope::Everything, _) => reader.count(None)?,
-                (Scope::Pending, _) => reader.count(highest)?,
+            let counted = match (scope, &after) {
+                (_, Some(Position::Rowid(after))) => reader.count(Some(*after)),
+                (Scope::Everything, _) => reader.count(None),
+                (Scope::Pending, _) => reader.count(highest),
             };
+            // A busy database may leave no time to count a large table; its pages are read all the same.
+            let total = counted.or_else(|error| if error.is_transient() { Ok(0) } else { Err(error) })?;
+            let lookout = (scope == Scope::Pending && depth == Depth::Full && has_tail)
+                .then(|| Lookout::new(config.sqlite.path.clone()));
             let scan = Scan::new(reader, store, provenance, scope, skip_duplicates, after)?;
-            Ok::<_, ScanError>((scan, total, missing, from_start))
+            let opened = Opened { scan: Some(scan), lookout, total, from_start, has_tail };
+            Ok::<_, ScanError>((opened, missing))
         })
         .await?;
-        let (scan, total, missing, from_start) = opened;
+        let (opened, missing) = opened;
         if !missing.is_empty() && !std::mem::replace(&mut self.said.missing_columns, true) {
             tracing::warn!(
                 event = "duplicate_columns_missing",
@@ -317,44 +370,25 @@ impl Exporter {
                 "The table lacks columns of the duplicate key: no row is taken for a duplicate"
             );
         }
-        Ok(Opened { scan: Some(scan), total, from_start })
+        Ok(opened)
     }
 
     /// Carries batch after batch. The run begins with the first row that has to be sent; a manual one begins at once.
-    async fn work(
-        &mut self,
-        target: &Target,
-        opened: &mut Opened,
-        request: &RunRequest,
-        manual: Option<&str>,
-    ) -> Result<PassEnd, PassError> {
-        let mut run = None;
-        let result = self.batches(target, opened, request, manual, &mut run).await;
-        if let Some(run) = run {
-            let ended = match &result {
-                Ok(PassEnd::Complete { .. }) => Ok(()),
-                Ok(PassEnd::Stopped) => Err((None, "stopped by request".to_owned())),
-                Err(error) => Err((error.reason(), error.to_string())),
-            };
-            finish(run, ended).await?;
-        }
-        result
-    }
-
-    async fn batches(
+    async fn carry(
         &mut self,
         target: &Target,
         opened: &mut Opened,
         request: &RunRequest,
         manual: Option<&str>,
         run: &mut Option<Run>,
-    ) -> Result<PassEnd, PassError> {
+    ) -> Result<Leg, PassError> {
         let mut scan = opened.scan.take().ok_or(PassError::Internal)?;
         let rules = rules(&self.config, &scan);
         let size = usize::from(request.batch_size);
-        let export_id = match manual {
-            Some(id) => id.to_owned(),
-            None => self.new_export_id().await?,
+        let export_id = match (manual, run.as_ref()) {
+            (Some(id), _) => id.to_owned(),
+            (None, Some(run)) => run.export_id.clone(),
+            (None, None) => self.new_export_id().await?,
         };
         loop {
             let provenance = Provenance {
@@ -362,11 +396,16 @@ impl Exporter {
                 source: self.source_id.clone(),
                 exported_at: Timestamp::now().to_string(),
             };
-            let stop = Arc::clone(&self.stop);
-            let (returned, batch) = blocking(move || {
+            let (stop, mut lookout) = (Arc::clone(&self.stop), opened.lookout.take());
+            let (returned, batch, interrupted);
+            (returned, opened.lookout, batch, interrupted) = blocking(move || {
                 scan.set_provenance(provenance);
-                let batch = scan.next_batch(size, &|| stop.load(Ordering::Relaxed))?;
-                Ok::<_, PassError>((scan, batch))
+                let (began, mut interrupted) = (Instant::now(), false);
+                let batch = scan.next_batch(size, &mut || {
+                    interrupted |= lookout.as_mut().is_some_and(Lookout::sees_change);
+                    interrupted || stop.load(Ordering::Relaxed) || began.elapsed() >= SLICE
+                })?;
+                Ok::<_, PassError>((scan, lookout, batch, interrupted))
             })
             .await?;
             scan = returned;
@@ -375,7 +414,7 @@ impl Exporter {
                 *run = self.begin(request, &export_id, opened.total).await?;
             }
             if self.stop.load(Ordering::Relaxed) || (run.is_none() && !batch.candidates.is_empty()) {
-                return Ok(PassEnd::Stopped);
+                return Ok(Leg::Stopped);
             }
             let Batch { candidates, done } = batch;
             if !candidates.is_empty() {
@@ -399,7 +438,12 @@ impl Exporter {
                     let (store, last) = (Arc::clone(&self.store), scan.last_rowid());
                     blocking(move || store.with(|ledger| ledger.forget_behind(last))).await?;
                 }
-                return Ok(PassEnd::Complete { again_in: None });
+                opened.scan = Some(scan);
+                return Ok(Leg::Done);
+            }
+            if interrupted {
+                opened.scan = Some(scan);
+                return Ok(Leg::Interrupted);
             }
         }
     }
@@ -442,9 +486,37 @@ impl Exporter {
     }
 }
 
-/// A scan, ready to begin.
+/// How a part of a pass ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Leg {
+    /// The table's end was reached.
+    Done,
+    /// The table changed; the scan can go on.
+    Interrupted,
+    /// It was asked to stop.
+    Stopped,
+}
+
+/// What a look at the table's tail came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Tail {
+    /// There is nothing new behind the last known row any more.
+    Done,
+    /// It was asked to stop.
+    Stopped,
+    /// New rows may stand anywhere in this table.
+    None,
+    /// The table isn't what it was: it was emptied, or nothing of it is known.
+    Reset,
+}
+
+/// A scan, ready to begin or to go on.
 struct Opened {
     scan: Option<Scan>,
+    /// Interrupts a comparison.
+    lookout: Option<Lookout>,
+    /// Whether new rows come behind the others.
+    has_tail: bool,
     /// Rows to look at, as far as is known.
     total: u64,
     /// Whether every row will be looked at.
@@ -465,6 +537,19 @@ pub fn abandon(status: &watch::Sender<ExportStatus>, reason: Option<Reason>, err
     });
 }
 
+/// Ends the run, if one had begun, as the pass has ended.
+async fn end(run: Option<Run>, result: Result<PassEnd, PassError>) -> Result<PassEnd, PassError> {
+    if let Some(run) = run {
+        let ended = match &result {
+            Ok(PassEnd::Complete { .. }) => Ok(()),
+            Ok(PassEnd::Stopped) => Err((None, "stopped by request".to_owned())),
+            Err(error) => Err((error.reason(), error.to_string())),
+        };
+        finish(run, ended).await?;
+    }
+    result
+}
+
 /// Ends a run, on a blocking thread.
 async fn finish(run: Run, ended: Result<(), (Option<Reason>, String)>) -> Result<(), PassError> {
     blocking(move || {
@@ -472,10 +557,6 @@ async fn finish(run: Run, ended: Result<(), (Option<Reason>, String)>) -> Result
         Ok::<_, PassError>(())
     })
     .await
-}
-
-fn gap(took: Duration) -> Duration {
-    (took * COMPARISON_SHARE).max(COMPARISON_GAP)
 }
 
 fn rules(config: &Config, scan: &Scan) -> Rules {

@@ -2,6 +2,7 @@
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use super::candidate::Candidate;
 use super::rank::Ranks;
@@ -60,6 +61,8 @@ pub(super) struct Scan {
     pub(super) deferred: u64,
     /// Rows that were read.
     pub(super) scanned: u64,
+    /// The time that reading and comparing took.
+    pub(super) spent: Duration,
 }
 
 impl Scan {
@@ -85,6 +88,7 @@ impl Scan {
             after,
             deferred: 0,
             scanned: 0,
+            spent: Duration::ZERO,
         })
     }
 
@@ -108,9 +112,20 @@ impl Scan {
         if let Some(Position::Rowid(rowid)) = self.after { Some(rowid) } else { None }
     }
 
-    /// The next candidates, at most `size` of them; fewer only at the table's end, or if they are large. `stop` is asked
-    /// between pages.
-    pub(super) fn next_batch(&mut self, size: usize, stop: &dyn Fn() -> bool) -> Result<Batch, ScanError> {
+    /// The next candidates, at most `size` of them; fewer only at the table's end, if they are large, or if `stop`, which
+    /// is asked between pages, says so.
+    pub(super) fn next_batch(
+        &mut self,
+        size: usize,
+        stop: &mut dyn FnMut() -> bool,
+    ) -> Result<Batch, ScanError> {
+        let began = Instant::now();
+        let batch = self.fill(size, stop);
+        self.spent += began.elapsed();
+        batch
+    }
+
+    fn fill(&mut self, size: usize, stop: &mut dyn FnMut() -> bool) -> Result<Batch, ScanError> {
         let mut batch = Batch::default();
         let mut bytes = 0;
         while batch.candidates.len() < size && bytes < BATCH_BYTES && !batch.done && !stop() {

@@ -3,28 +3,30 @@
 //! A database is read in one of two ways, chosen anew for each read:
 //!
 //! - **shared**, if a WAL with content is there: an ordinary read-only connection. In WAL mode a reader never blocks a
-//!   writer, and a short one doesn't keep the WAL from being checkpointed.
-//! - **frozen**, if not: everything committed is in the database file itself. A reader's lock could now make the
-//!   application's commit fail with `SQLITE_BUSY` (rollback modes), or make files that the application can't open
-//!   (WAL mode, closed by everybody). So the file is read without any lock, as immutable, and what was read counts only
-//!   if the file, its WAL and its journal are the same afterwards as before; else it is read again.
+//!   writer, and a short one doesn't keep the WAL from being checkpointed. It is closed after each read: one that stays
+//!   open keeps the application from clearing its WAL away when it closes, and from leaving WAL mode.
+//! - **[frozen](super::frozen)**, if not: everything committed is in the database file itself. A reader's lock could now
+//!   make the application's commit fail with `SQLITE_BUSY` (rollback modes), or make files that the application can't
+//!   open (WAL mode, closed by everybody). So the file is read without any lock, as immutable, and what was read counts
+//!   only if nobody wrote meanwhile; else it is read again.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use super::stamp::{beside, change_counter, has_hot_journal};
-use super::{SourceError, Stamp};
+use super::frozen::Frozen;
+use super::stamp::beside;
+use super::{SourceError, Stamp, locks};
 
-/// How often a read that was disturbed is made again before the caller is told.
-const ATTEMPTS: u32 = 40;
+/// How long a read that is disturbed is made again before the caller is told.
+const PATIENCE: Duration = Duration::from_millis(500);
 
-/// The wait between two attempts: longer than the commits of most applications.
-const PAUSE: Duration = Duration::from_millis(5);
+/// The wait between two attempts: gives a commit under way the time to end, and fits into the gap before the next one.
+const PAUSE: Duration = Duration::from_millis(1);
 
 /// How long an ordinary connection waits for a lock (recovery of a WAL, or an exclusive lock of the application).
-const BUSY_TIMEOUT: Duration = Duration::from_millis(500);
+const BUSY_TIMEOUT: Duration = Duration::from_millis(250);
 
 /// Page cache of a connection: reads go through the table once, so that more gains nothing.
 const CACHE_KIB: i64 = 512;
@@ -32,19 +34,12 @@ const CACHE_KIB: i64 = 512;
 /// A way to the database that opens what it needs when it is needed.
 pub(super) struct Access {
     path: PathBuf,
-    open: Option<Open>,
-}
-
-struct Open {
-    connection: Connection,
-    stamp: Stamp,
-    /// The change counter if the file is read as frozen.
-    frozen: Option<Option<[u8; 4]>>,
+    frozen: Option<Frozen>,
 }
 
 impl Access {
     pub(super) fn new(path: &Path) -> Self {
-        Self { path: path.to_owned(), open: None }
+        Self { path: path.to_owned(), frozen: None }
     }
 
     /// Runs `read` on a committed state of the database. It may run several times: the last one counts. Its argument
@@ -53,24 +48,21 @@ impl Access {
         &mut self,
         mut read: impl FnMut(&Connection, u32) -> Result<T, SourceError>,
     ) -> Result<T, SourceError> {
-        let mut last = SourceError::Busy("the database changes faster than it can be read");
-        for attempt in 0..ATTEMPTS {
-            if attempt > 0 {
-                std::thread::sleep(PAUSE);
-            }
-            match self.attempt(attempt, &mut read) {
+        let began = Instant::now();
+        let mut attempt = 0;
+        loop {
+            let disturbed = match self.attempt(attempt, &mut read) {
                 Ok(Some(value)) => return Ok(value),
-                Ok(None) => self.open = None,
-                Err(error) => {
-                    self.open = None;
-                    if !matches!(error, SourceError::Busy(_)) {
-                        return Err(error);
-                    }
-                    last = error;
-                }
+                Ok(None) => SourceError::Busy("the database changes faster than it can be read"),
+                Err(error @ SourceError::Busy(_)) => error,
+                Err(error) => return Err(error),
+            };
+            if began.elapsed() >= PATIENCE {
+                return Err(disturbed);
             }
+            attempt += 1;
+            std::thread::sleep(PAUSE * (attempt / 16 + 1));
         }
-        Err(last)
     }
 
     /// One attempt; `None` if what was read can't be trusted.
@@ -79,91 +71,88 @@ impl Access {
         attempt: u32,
         read: &mut impl FnMut(&Connection, u32) -> Result<T, SourceError>,
     ) -> Result<Option<T>, SourceError> {
-        let before = Stamp::take(&self.path)?;
-        let open = match self.open.take() {
-            Some(open) if open.still_good(&before) => open,
-            stale => {
-                drop(stale);
-                match self.connect(before.clone())? {
-                    Some(open) => open,
-                    None => return Ok(None),
-                }
-            }
+        let found = Stamp::take(&self.path)?;
+        let kept = self.frozen.take().filter(|frozen| frozen.is_still(&found));
+        if found.has_wal() {
+            drop(kept);
+            return self.shared(&found, |connection| read(connection, attempt));
+        }
+        let frozen = match kept {
+            Some(frozen) => frozen,
+            None => match Frozen::open(&self.path, &found)? {
+                Some(frozen) => frozen,
+                None => return Ok(None),
+            },
         };
-        let open = self.open.insert(open);
-        let value = in_transaction(&open.connection, &self.path, |connection| read(connection, attempt));
-        let after = Stamp::take(&self.path)?;
-        let trusted = match open.frozen {
-            None => before.same_file(&after),
-            Some(counter) => {
-                before == after && !has_hot_journal(&self.path)? && counter == change_counter(&self.path)?
-            }
-        };
-        if !trusted {
+        let value = in_transaction(&frozen.connection, &self.path, |connection| read(connection, attempt));
+        if !frozen.held(&self.path)? {
             return Ok(None);
         }
+        self.frozen = Some(frozen);
         value.map(Some)
     }
 
-    fn connect(&self, stamp: Stamp) -> Result<Option<Open>, SourceError> {
-        if stamp.has_wal() {
-            self.refuse_to_leave_files()?;
-            let connection = self.open_uri("")?;
+    fn shared<T>(
+        &self,
+        found: &Stamp,
+        read: impl FnOnce(&Connection) -> Result<T, SourceError>,
+    ) -> Result<Option<T>, SourceError> {
+        refuse_to_leave_files(found.file())?;
+        let value = {
+            let _locks = locks::taken_by_us();
+            let connection = open_uri(found.file(), "")?;
             let _previous = connection.busy_timeout(BUSY_TIMEOUT);
-            return Ok(Some(Open { connection, stamp, frozen: None }));
-        }
-        if has_hot_journal(&self.path)? {
-            return Err(SourceError::Busy(
-                "a transaction of the application is in progress, or was left behind by a crash: \
-                 waiting for the application to finish or to reopen its database",
-            ));
-        }
-        if !stamp.is_settled() {
+            in_transaction(&connection, &self.path, read)
+        };
+        let now = Stamp::take(&self.path)?;
+        if !found.same_file(&now) || (value.is_err() && !now.has_wal()) {
             return Ok(None);
         }
-        let counter = change_counter(&self.path)?;
-        let connection = self.open_uri("?immutable=1")?;
-        Ok(Some(Open { connection, stamp, frozen: Some(counter) }))
-    }
-
-    fn open_uri(&self, parameters: &str) -> Result<Connection, SourceError> {
-        let uri = format!("file:{}{parameters}", escaped(&self.path));
-        let flags =
-            OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let sqlite = |error: rusqlite::Error| SourceError::from_sqlite(&error, &self.path);
-        let connection = Connection::open_with_flags(uri, flags).map_err(sqlite)?;
-        connection.pragma_update(None, "cache_size", -CACHE_KIB).map_err(sqlite)?;
-        connection.pragma_update(None, "mmap_size", 0).map_err(sqlite)?;
-        connection.pragma_update(None, "query_only", true).map_err(sqlite)?;
-        Ok(connection)
-    }
-
-    /// A left-over WAL without its index would be given an index that belongs to us, and that the application
-    /// might not be allowed to open.
-    fn refuse_to_leave_files(&self) -> Result<(), SourceError> {
-        use std::os::unix::fs::MetadataExt as _;
-        let metadata = |path: &Path| {
-            std::fs::metadata(path).map_err(|source| SourceError::File { path: path.to_owned(), source })
-        };
-        if beside(&self.path, "-shm").exists() {
-            return Ok(());
-        }
-        let we = metadata(Path::new("/proc/self"))?.uid();
-        if we == 0 || we == metadata(&self.path)?.uid() {
-            return Ok(());
-        }
-        Err(SourceError::Busy(
-            "a WAL was left behind without its index: waiting for the application to open its database",
-        ))
+        value.map(Some).map_err(without_index)
     }
 }
 
-impl Open {
-    fn still_good(&self, now: &Stamp) -> bool {
-        match self.frozen {
-            None => now.has_wal() && self.stamp.same_file(now),
-            Some(_) => self.stamp == *now,
+/// Opens the file for reading, with parameters of a URI filename.
+pub(super) fn open_uri(file: &Path, parameters: &str) -> Result<Connection, SourceError> {
+    let uri = format!("file:{}{parameters}", escaped(file));
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let sqlite = |error: rusqlite::Error| SourceError::from_sqlite(&error, file);
+    let connection = Connection::open_with_flags(uri, flags).map_err(sqlite)?;
+    connection.pragma_update(None, "cache_size", -CACHE_KIB).map_err(sqlite)?;
+    // A file that is cut off under a mapping would end the process.
+    connection.pragma_update(None, "mmap_size", 0).map_err(sqlite)?;
+    Ok(connection)
+}
+
+/// A left-over WAL without its index would be given an index that belongs to us, and that the application might not be
+/// allowed to open.
+fn refuse_to_leave_files(file: &Path) -> Result<(), SourceError> {
+    use std::os::unix::fs::MetadataExt as _;
+    let metadata = |path: &Path| {
+        std::fs::metadata(path).map_err(|source| SourceError::File { path: path.to_owned(), source })
+    };
+    if beside(file, "-shm").exists() {
+        return Ok(());
+    }
+    let we = metadata(Path::new("/proc/self"))?.uid();
+    if we == 0 || we == metadata(file)?.uid() {
+        return Ok(());
+    }
+    Err(SourceError::Busy(LEFT_BEHIND))
+}
+
+/// What is told of a WAL that only its owner can read.
+const LEFT_BEHIND: &str =
+    "a WAL was left behind without its index: waiting for the application to open its database";
+
+/// An index that can't be made either, because the directory isn't writable.
+fn without_index(error: SourceError) -> SourceError {
+    match error {
+        SourceError::Sqlite { code, .. } if rusqlite::ffi::Error::new(code).code == ErrorCode::CannotOpen => {
+            SourceError::Busy(LEFT_BEHIND)
         }
+        other => other,
     }
 }
 
@@ -184,7 +173,7 @@ fn in_transaction<T>(
 fn escaped(path: &Path) -> String {
     use std::fmt::Write as _;
     use std::os::unix::ffi::OsStrExt as _;
-    // Relative paths stay relative; an empty authority would be needed only for paths that begin with `//`.
+    // It is absolute: relative paths and those that begin with `//` were resolved.
     path.as_os_str().as_bytes().iter().fold(String::new(), |mut uri, &byte| {
         if byte.is_ascii_alphanumeric() || b"/._-".contains(&byte) {
             uri.push(char::from(byte));

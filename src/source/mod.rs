@@ -9,14 +9,22 @@
 
 mod access;
 mod error;
+mod eyes;
+mod frozen;
 mod host;
+mod locks;
+mod places;
 mod reader;
+mod remote;
 mod stamp;
 mod summary;
 mod table;
+mod vigil;
+mod watch;
 
 pub use error::SourceError;
 pub use host::{NoHostId, source_id};
 pub use reader::{PageEnd, Reader, RowRef, Visitor};
 pub use stamp::Stamp;
 pub use summary::summary;
+pub use watch::Watch;

@@ -100,10 +100,16 @@ impl Reader {
         })
     }
 
-    /// Whether a row's rowid stays its own for as long as the row lives, so that new rows come behind the others.
+    /// Whether new rows come behind the others, as a rule: rowids grow, and at most a `VACUUM` gives them anew.
+    #[must_use]
+    pub fn has_growing_rowids(&self) -> bool {
+        matches!(self.table.shape.key_kind, KeyKind::Integer { .. } | KeyKind::Declared)
+    }
+
+    /// Whether a row's rowid stays its own for as long as the row lives.
     #[must_use]
     pub fn has_lasting_rowids(&self) -> bool {
-        matches!(self.table.shape.key_kind, KeyKind::Integer { .. } | KeyKind::Declared)
+        matches!(self.table.shape.key_kind, KeyKind::Integer { .. })
     }
 
     /// The highest rowid; `None` if the table is empty, or has none.

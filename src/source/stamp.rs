@@ -11,15 +11,18 @@ use super::SourceError;
 /// The first bytes of a rollback journal that has something to roll back (SQLite file format, 3.1).
 const JOURNAL_MAGIC: [u8; 8] = [0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7];
 
-/// Where the file change counter stands in the header (SQLite file format, 1.3.7).
-const CHANGE_COUNTER: std::ops::Range<usize> = 24..28;
-
 /// File times go by the kernel's tick: two changes within one can't be told apart by time.
 const TICK: Duration = Duration::from_millis(10);
 
-/// Identity, sizes and times of the database, its WAL and its journal. Equal stamps: nothing was committed.
+/// A time of whole seconds comes from a file system that knows no finer ones; the coarsest (FAT) counts in twos.
+const COARSE_TICK: Duration = Duration::from_millis(2_100);
+
+/// Identity, sizes and times of the database, its WAL and its journal. Equal stamps, of which the first
+/// [was settled](Stamp::is_settled): nothing was written in between.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stamp {
+    /// The file itself, behind all links: SQLite keeps WAL and journal beside it.
+    file: PathBuf,
     database: FileStamp,
     wal: Option<FileStamp>,
     journal: Option<FileStamp>,
@@ -31,7 +34,8 @@ struct FileStamp {
     inode: u64,
     size: u64,
     modified: (i64, i64),
-    changed: (i64, i64),
+    /// Of the database alone: SQLite as root gives a WAL to its owner each time it opens it, which moves this time.
+    changed: Option<(i64, i64)>,
 }
 
 impl Stamp {
@@ -40,8 +44,32 @@ impl Stamp {
     /// # Errors
     /// [`SourceError::Missing`] or [`SourceError::File`].
     pub fn take(path: &Path) -> Result<Self, SourceError> {
-        let database = stat(path)?.ok_or_else(|| SourceError::Missing(path.to_owned()))?;
-        Ok(Self { database, wal: stat(&beside(path, "-wal"))?, journal: stat(&beside(path, "-journal"))? })
+        let missing = || SourceError::Missing(path.to_owned());
+        let file = match path.canonicalize() {
+            Ok(file) => file,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Err(missing()),
+            Err(source) => return Err(SourceError::File { path: path.to_owned(), source }),
+        };
+        let metadata = stat(&file)?.ok_or_else(missing)?;
+        let changed = Some((metadata.ctime(), metadata.ctime_nsec()));
+        let database = FileStamp { changed, ..FileStamp::from(&metadata) };
+        let [wal, journal] = [beside(&file, "-wal"), beside(&file, "-journal")].map(|path| stat(&path));
+        let (wal, journal) = (wal?.as_ref().map(FileStamp::from), journal?.as_ref().map(FileStamp::from));
+        Ok(Self { file, database, wal, journal })
+    }
+
+    /// Whether every change made after `before`, a time at which the stamp wasn't taken yet, gives another stamp.
+    #[must_use]
+    pub fn is_settled(&self, before: SystemTime) -> bool {
+        [Some(&self.database), self.wal.as_ref(), self.journal.as_ref()]
+            .into_iter()
+            .flatten()
+            .all(|file| file.is_settled(before))
+    }
+
+    /// The database file, behind all links.
+    pub(super) fn file(&self) -> &Path {
+        &self.file
     }
 
     /// Whether commits may stand in the WAL that are not in the database file yet.
@@ -49,34 +77,38 @@ impl Stamp {
         self.wal.as_ref().is_some_and(|wal| wal.size > 0)
     }
 
+    /// Whether a rollback journal is there, hot or cold.
+    pub(super) fn has_journal(&self) -> bool {
+        self.journal.is_some()
+    }
+
     /// Whether it is the same file, whatever is in it.
     pub(super) fn same_file(&self, other: &Self) -> bool {
         (self.database.device, self.database.inode) == (other.database.device, other.database.inode)
     }
+}
 
-    /// Whether a change made from now on is sure to give another stamp.
-    pub(super) fn is_settled(&self) -> bool {
-        let (seconds, nanos) = self.database.modified;
+impl FileStamp {
+    fn is_settled(&self, before: SystemTime) -> bool {
+        let (seconds, nanos) = self.modified;
         let (Ok(seconds), Ok(nanos)) = (u64::try_from(seconds), u32::try_from(nanos)) else { return true };
         let modified = SystemTime::UNIX_EPOCH + Duration::new(seconds, nanos);
+        let tick = if nanos == 0 { COARSE_TICK } else { TICK };
         // A time in the future can't be waited for; it also can't be the time of the next change.
-        SystemTime::now().duration_since(modified).map_or(true, |age| age > TICK)
+        let after = modified.duration_since(before).is_ok_and(|ahead| ahead > tick);
+        after || before.duration_since(modified).is_ok_and(|age| age > tick)
     }
 }
 
-/// The file change counter, which each transaction in a rollback mode moves.
-pub(super) fn change_counter(path: &Path) -> Result<Option<[u8; 4]>, SourceError> {
-    let mut header = [0; CHANGE_COUNTER.end];
-    Ok(match read_start(path, &mut header)? {
-        true => header[CHANGE_COUNTER].try_into().ok(),
-        false => None,
-    })
-}
-
 /// Whether a rollback journal is there that a reader would have to roll back first.
-pub(super) fn has_hot_journal(path: &Path) -> Result<bool, SourceError> {
+pub(super) fn has_hot_journal(file: &Path) -> Result<bool, SourceError> {
+    let journal = beside(file, "-journal");
     let mut magic = [0; JOURNAL_MAGIC.len()];
-    Ok(read_start(&beside(path, "-journal"), &mut magic)? && magic == JOURNAL_MAGIC)
+    match File::open(&journal).and_then(|mut journal| journal.read_exact(&mut magic)) {
+        Ok(()) => Ok(magic == JOURNAL_MAGIC),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::UnexpectedEof) => Ok(false),
+        Err(source) => Err(SourceError::File { path: journal, source }),
+    }
 }
 
 /// The path of a file that SQLite keeps beside the database.
@@ -86,18 +118,9 @@ pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
-fn read_start(path: &Path, buffer: &mut [u8]) -> Result<bool, SourceError> {
-    let result = File::open(path).and_then(|mut file| file.read_exact(buffer));
-    match result {
-        Ok(()) => Ok(true),
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::UnexpectedEof) => Ok(false),
-        Err(source) => Err(SourceError::File { path: path.to_owned(), source }),
-    }
-}
-
-fn stat(path: &Path) -> Result<Option<FileStamp>, SourceError> {
+fn stat(path: &Path) -> Result<Option<Metadata>, SourceError> {
     match std::fs::metadata(path) {
-        Ok(metadata) => Ok(Some(FileStamp::from(&metadata))),
+        Ok(metadata) => Ok(Some(metadata)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(source) => Err(SourceError::File { path: path.to_owned(), source }),
     }
@@ -110,7 +133,7 @@ impl From<&Metadata> for FileStamp {
             inode: metadata.ino(),
             size: metadata.size(),
             modified: (metadata.mtime(), metadata.mtime_nsec()),
-            changed: (metadata.ctime(), metadata.ctime_nsec()),
+            changed: None,
         }
     }
 }

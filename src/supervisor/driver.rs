@@ -19,12 +19,9 @@ use crate::config::Config;
 use crate::export::{self, Depth, Exporter, PassError, Pulse, abandon, claim};
 use crate::report::{ExportStatus, Failure, Link, RunRequest, RunState, Timestamp, Trigger};
 use crate::signals::{Signal, Signals};
-use crate::source::Stamp;
+use crate::source::Watch;
 use crate::systemd::Notifier;
 use crate::target::{Target, Ways};
-
-/// How often the files of the application's database are looked at. Reads nothing.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// How often the outside is told at most.
 const TELL_EVERY: Duration = Duration::from_millis(250);
@@ -74,7 +71,6 @@ pub struct Supervisor {
     promised: Option<String>,
     /// A manual start that waits for a pass to make room.
     queued: Option<RunRequest>,
-    stamp: Option<Stamp>,
     told: String,
     /// Tells what keeps rows from being sent, first at once and then only if it changes.
     trouble: Arc<Mutex<Option<String>>>,
@@ -111,7 +107,6 @@ impl Supervisor {
             pass: None,
             promised: None,
             queued: None,
-            stamp: None,
             told: String::new(),
             trouble: Arc::default(),
             first_effects,
@@ -120,8 +115,7 @@ impl Supervisor {
 
     /// Runs until a signal says stop, calls `stopping`, then ends what is under way within `drain`.
     pub async fn run(mut self, signals: &Signals, drain: Duration, stopping: impl FnOnce()) {
-        let mut look = interval(LOOK_EVERY);
-        look.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        let source = Watch::start(&self.config.sqlite.path);
         let mut tell = interval(TELL_EVERY);
         tell.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let feed = self.notifier.watchdog_interval();
@@ -158,8 +152,11 @@ impl Supervisor {
                     self.on(if answered { Event::Acknowledged } else { Event::Progress });
                 }
                 () = sleep_until(deadline.into()) => self.on(Event::Timer),
-                _ = look.tick() => self.look(),
-                _ = tell.tick() => self.tell(),
+                () = source.changed() => self.on(Event::SourceChanged),
+                _ = tell.tick() => {
+                    self.disconnect_if_idle();
+                    self.tell();
+                }
                 _ = watchdog.tick() => self.notifier.watchdog(),
             }
         }
@@ -319,16 +316,6 @@ impl Supervisor {
     fn unused_export_id(&self) -> String {
         let last = self.status.borrow().export_id.clone();
         export::next_export_id(last.as_deref())
-    }
-
-    /// Looks whether the application has written; reads nothing.
-    fn look(&mut self) {
-        let stamp = Stamp::take(&self.config.sqlite.path).ok();
-        if stamp != self.stamp {
-            self.stamp = stamp;
-            self.on(Event::SourceChanged);
-        }
-        self.disconnect_if_idle();
     }
 
     fn disconnect_if_idle(&self) {

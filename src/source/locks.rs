@@ -1,0 +1,42 @@
+//! Who writes to the database at this moment, asked without taking a lock.
+//!
+//! What holds: this process never has two ways to one file at a time of which one takes locks. POSIX locks belong to
+//! the process, and closing *any* descriptor of a file drops all of them. A connection in the middle of a read would
+//! lose its lock, and the application, closing its database, would take itself for the last one and delete a WAL that
+//! isn't written back: its commits would be lost.
+
+use std::fs::File;
+use std::path::Path;
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
+
+use rustix::process::{Flock, FlockType, fcntl_getlk};
+
+use super::SourceError;
+
+/// Shared by connections that take locks; held alone where a descriptor is opened and closed beside SQLite.
+static LOCKING: RwLock<()> = RwLock::new(());
+
+/// SQLite's lock bytes of the database file (os.h: `SHARED_FIRST`, `SHARED_SIZE`). Who holds all of them for writing may
+/// write to the file; in a rollback mode nobody else does.
+const SHARED_FIRST: u64 = 0x4000_0002;
+const SHARED_SIZE: u64 = 510;
+
+/// To be held for as long as a connection is open that takes locks.
+pub(super) fn taken_by_us() -> RwLockReadGuard<'static, ()> {
+    LOCKING.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Whether somebody holds the lock under which a rollback mode writes to the file.
+///
+/// # Errors
+/// [`SourceError::Busy`] while a connection of our own takes locks.
+pub(super) fn is_exclusive(file: &Path) -> Result<bool, SourceError> {
+    let _alone = LOCKING
+        .try_write()
+        .map_err(|_| SourceError::Busy("another read of the same database is under way"))?;
+    let wanted = Flock { start: SHARED_FIRST, length: SHARED_SIZE, ..Flock::from(FlockType::ReadLock) };
+    File::open(file)
+        .and_then(|file| Ok(fcntl_getlk(&file, &wanted)?))
+        .map(|holder| holder.is_some())
+        .map_err(|source| SourceError::File { path: file.to_owned(), source })
+}
