@@ -1,0 +1,10 @@
+//! The proof of "exactly once in effect".
+//!
+//! - `campaign`: the program itself, a real MongoDB, an application that writes all the time, and fault upon fault.
+//!   `UPLINK_CYCLES=1000 UPLINK_SEED=7 cargo test --test invariants campaign -- --nocapture`
+
+#[expect(dead_code, reason = "not everything that the support offers is needed here")]
+#[path = "../support/mod.rs"]
+mod support;
+
+mod campaign;
