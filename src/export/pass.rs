@@ -203,7 +203,10 @@ impl Exporter {
         request: &RunRequest,
         export_id: &str,
     ) -> Result<PassEnd, PassError> {
-        self.prepare(target).await?;
+        if self.prepare(target).await? != Bound::Same {
+            // What was dealt with before it broke off is in a collection that isn't there any more.
+            self.broken_off = None;
+        }
         let mut scan = self.open(Scope::Everything, request, Depth::Full).await?;
         self.work(target, &mut scan, request, Some(export_id)).await
     }
@@ -362,15 +365,19 @@ impl Exporter {
                 source: self.source_id.clone(),
                 exported_at: Timestamp::now().to_string(),
             };
-            let stop = Arc::clone(&self.stop);
+            let (stop, pulse) = (Arc::clone(&self.stop), self.pulse.clone());
             let (returned, batch) = blocking(move || {
                 scan.set_provenance(provenance);
-                let batch = scan.next_batch(size, &|| stop.load(Ordering::Relaxed))?;
+                // Asked once a page: reading through a long table that holds nothing new is getting on, too.
+                let batch = scan.next_batch(size, &|| {
+                    step(&pulse, false);
+                    stop.load(Ordering::Relaxed)
+                })?;
                 Ok::<_, PassError>((scan, batch))
             })
             .await?;
             scan = returned;
-            self.step(false);
+            step(&self.pulse, false);
             if run.is_none() && (manual.is_some() || !batch.candidates.is_empty()) {
                 *run = self.begin(request, &export_id, opened.total).await?;
             }
@@ -380,7 +387,7 @@ impl Exporter {
             let Batch { candidates, done } = batch;
             if !candidates.is_empty() {
                 let verdicts = deliver(target, &rules, &candidates).await?;
-                self.step(true);
+                step(&self.pulse, true);
                 let mut carried = run.take().ok_or(PassError::Internal)?;
                 let (carried, result) = blocking(move || {
                     let result = carried.record(&candidates, &verdicts);
@@ -402,13 +409,6 @@ impl Exporter {
                 return Ok(PassEnd::Complete { again_in: None });
             }
         }
-    }
-
-    fn step(&self, answered: bool) {
-        self.pulse.send_modify(|pulse| {
-            pulse.steps += 1;
-            pulse.answers += u64::from(answered);
-        });
     }
 
     async fn begin(
@@ -440,6 +440,13 @@ impl Exporter {
         })
         .await
     }
+}
+
+fn step(pulse: &watch::Sender<Pulse>, answered: bool) {
+    pulse.send_modify(|pulse| {
+        pulse.steps += 1;
+        pulse.answers += u64::from(answered);
+    });
 }
 
 /// A scan, ready to begin.

@@ -46,6 +46,10 @@ impl Daemon {
         self.status.borrow().clone()
     }
 
+    pub(super) fn steps(&self) -> u64 {
+        self.pulse.borrow().steps
+    }
+
     /// Begins a pass, as the driver of the loop does.
     pub(super) fn begin(
         &self,

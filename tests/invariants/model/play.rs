@@ -17,8 +17,10 @@ const SETTLING: u32 = 5;
 #[derive(Clone, Copy, Debug)]
 enum Around {
     Nothing,
-    /// It goes on with a manual export that broke off.
-    Again,
+    /// It goes on with a manual export that broke off; or begins anew, since the collection is another one.
+    Again {
+        anew: bool,
+    },
     Fault(u8, Fault),
     Loss(u8, Loss),
 }
@@ -31,6 +33,8 @@ struct Play<'a> {
     online: bool,
     /// A manual export that broke off for lack of connectivity, which the loop makes again.
     owed: Option<RunRequest>,
+    /// The collection was dropped since that broke off.
+    dropped: bool,
     /// The ledger was written over, and may not have noticed yet.
     corrupted: bool,
     /// Documents written by exports that couldn't count them; `None` once a ledger was lost, and with it the memory of
@@ -46,6 +50,7 @@ pub(super) fn play(script: &Script, mongo: &Mongo) -> Result<(), Broken> {
         rules: Rules::new(script.updates, SOURCE),
         online: true,
         owed: None,
+        dropped: false,
         corrupted: false,
         uncounted: Some(0),
     };
@@ -79,6 +84,7 @@ impl Play<'_> {
             Op::DropCollection => {
                 world.drop_collection();
                 self.rules.collection_dropped();
+                self.dropped = true;
             }
             Op::Pass(pass) => self.look(*pass, Around::Nothing)?,
             Op::Broken(pass, number, fault) => self.look(*pass, Around::Fault(*number, *fault))?,
@@ -119,24 +125,25 @@ impl Play<'_> {
     fn pay(&mut self) -> Result<(), Broken> {
         let Some(request) = self.owed.take() else { return Ok(()) };
         let pass = Pass::Manual { skip_duplicates: request.skip_duplicates };
-        self.look_now(pass, request, Around::Again)
+        self.look_now(pass, request, Around::Again { anew: self.dropped })
     }
 
     fn look_now(&mut self, pass: Pass, request: RunRequest, around: Around) -> Result<(), Broken> {
         let (before, told) = (self.world.documents(), self.world.status());
+        self.dropped = false;
         let met = match around {
             Around::Nothing => Met::Nothing(self.world.pass(pass, request, false)),
-            Around::Again => Met::Nothing(self.world.pass(pass, request, true)),
+            Around::Again { .. } => Met::Nothing(self.world.pass(pass, request, true)),
             Around::Fault(number, fault) => self.world.broken_pass(pass, request, number, fault),
             Around::Loss(number, loss) => self.world.bereft_pass(pass, request, number, loss),
         };
         let complete = matches!(&met, Met::Nothing(Ok(_)) | Met::Ended(Ok(_)));
         let extent = match (complete, pass, around) {
             (true, Pass::Full, _) => Extent::Pending,
-            (true, Pass::Manual { .. }, Around::Nothing | Around::Fault(..) | Around::Loss(..)) => {
-                Extent::Every
+            (true, Pass::Manual { .. }, Around::Again { anew: false }) | (_, Pass::Tail, _) | (false, ..) => {
+                Extent::Some
             }
-            _ => Extent::Some,
+            (true, Pass::Manual { .. }, _) => Extent::Every,
         };
         let (rows, after) = (self.world.rows(), self.world.documents());
         let skip_duplicates = request.skip_duplicates;

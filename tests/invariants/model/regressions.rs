@@ -32,3 +32,13 @@ fn a_story_of_everything_goes_well() {
         Op::Pass(Pass::Manual { skip_duplicates: false }),
     ]);
 }
+
+#[test]
+fn a_manual_export_that_broke_off_begins_anew_if_the_collection_was_dropped_since() {
+    holds(vec![
+        Insert(vec![Nobody, Nobody, Nobody, Nobody, Nobody]),
+        Op::Broken(Pass::Manual { skip_duplicates: true }, 1, Fault::CutBeforeReply),
+        DropCollection,
+        Op::Pass(Pass::Tail),
+    ]);
+}

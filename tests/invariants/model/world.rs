@@ -99,6 +99,11 @@ impl World {
         self.daemon().status()
     }
 
+    /// How far all passes have got.
+    pub(super) fn steps(&self) -> u64 {
+        self.daemon().steps()
+    }
+
     /// What the ledger says of the row at this place: its outcome and its `_id`.
     pub(super) fn remembered(&self, rowid: i64) -> Option<(String, ObjectId)> {
         let entry = self.daemon().store.with(|ledger| ledger.entry(ValueRef::Integer(rowid)));
