@@ -74,7 +74,7 @@ fn rows(app: &mut App) -> Vec<Document> {
         .connection()
         .prepare("SELECT * FROM chat_inquiry_information ORDER BY id")
         .expect("the table as created");
-    let names: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+    let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
     let rows = statement.query_map([], |row| {
         let mut document = Document::new();
         for (at, name) in names.iter().enumerate() {

@@ -24,6 +24,9 @@ const DATABASE: &str = "inquiryassistant";
 /// How long a row may take from its commit to the collection on a busy machine, once everything is healed.
 const ARRIVAL: Duration = Duration::from_secs(40);
 
+/// What is added to it for each document.
+const PER_DOCUMENT: Duration = Duration::from_millis(5);
+
 /// How the campaign ended.
 #[derive(Debug)]
 pub(super) struct End {
@@ -65,7 +68,7 @@ impl Stage {
             .set("mongodb.operation_timeout", "1s")
             .set("probe.timeout", "1s")
             .set("probe.max_interval", "300ms")
-            .set("export.batch_size", rng.u16(1..60))
+            .set("export.batch_size", rng.u16(5..100))
             .start();
         let writer = Writer::start(app, rng.fork());
         let (mongo, read) = (mongod.client(), daemon.log().mark());
@@ -140,7 +143,7 @@ impl Stage {
     #[track_caller]
     pub(super) fn wait_for_arrival(&self) {
         let before = self.mongo.count(DATABASE, TABLE);
-        let arrived = poll(ARRIVAL, || (self.mongo.count(DATABASE, TABLE) > before).then_some(()));
+        let arrived = poll(patience(before), || (self.mongo.count(DATABASE, TABLE) > before).then_some(()));
         assert!(arrived.is_some(), "no row arrived; the daemon's log:\n{}", self.daemon.log().tail());
     }
 
@@ -148,7 +151,7 @@ impl Stage {
     pub(super) fn heal_and_compare(mut self) -> End {
         let (mut app, updates) = self.writer.stop();
         let mut difference = Difference::default();
-        let settled = poll(ARRIVAL, || {
+        let settled = poll(patience(app.count()), || {
             difference = Difference::between(&mut app, &self.mongo.find_all(DATABASE, TABLE));
             difference.is_empty().then_some(())
         });
@@ -204,6 +207,11 @@ impl Stage {
         let length = file.metadata().expect("an open file").len();
         file.set_len(length * u64::from(percent) / 100).expect("the daemon is down");
     }
+}
+
+/// How long an arrival may take: without its ledger the daemon asks MongoDB about every row first.
+fn patience(rows: u64) -> Duration {
+    ARRIVAL + PER_DOCUMENT * u32::try_from(rows).expect("few rows")
 }
 
 /// Takes down what the exports have told of themselves. A line that is read twice counts once.

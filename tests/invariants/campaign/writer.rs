@@ -59,12 +59,12 @@ impl Writer {
 /// One transaction. Answers whether it changed a row.
 fn write(app: &mut App, rng: &mut Rng, next: &mut u32) -> bool {
     match rng.u8(..10) {
-        0..=5 => {
+        0..=3 => {
             let first = *next;
-            *next += rng.u32(1..4);
+            *next += rng.u32(1..3);
             app.insert((first..*next).map(Inquiry::number));
         }
-        6..=7 if *next > 0 => {
+        4..=5 if *next > 0 => {
             let person = Inquiry::number(rng.u32(..*next));
             app.insert([Inquiry::number(*next).by_the_person_of(&person)]);
             *next += 1;
