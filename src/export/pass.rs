@@ -256,7 +256,10 @@ impl Exporter {
         request: &RunRequest,
         export_id: &str,
     ) -> Result<PassEnd, PassError> {
-        self.prepare(target).await?;
+        if self.prepare(target).await? != Bound::Same {
+            // What was dealt with before it broke off is in a collection that isn't there any more.
+            self.broken_off = None;
+        }
         let mut opened = self.open(Scope::Everything, request, Depth::Full).await?;
         let mut run = None;
         let result = match self.carry(target, &mut opened, request, Some(export_id), &mut run).await {

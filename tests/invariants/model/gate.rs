@@ -1,0 +1,172 @@
+//! The way to MongoDB, with a trap for one write command: before it is sent on, or before its reply is.
+
+use std::net::Ipv4Addr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::support::runtime::{spawn, wait_for};
+use crate::support::wait::PATIENCE;
+
+/// Where the name of the command stands in an `OP_MSG`: behind the header, the flags, the section's kind, the
+/// document's length and the type of its first element.
+const COMMAND_OFFSET: usize = 26;
+
+/// The commands that write.
+const WRITES: [&[u8]; 2] = [b"insert\0", b"update\0"];
+
+/// Where a trap is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    Request,
+    Reply,
+}
+
+/// A proxy to one port of 127.0.0.1.
+pub(super) struct Gate {
+    port: u16,
+    shared: Arc<Shared>,
+    listener: JoinHandle<()>,
+}
+
+struct Shared {
+    trap: Mutex<Option<(Place, u8)>>,
+    state: watch::Sender<State>,
+}
+
+#[derive(Clone, Copy, Default)]
+struct State {
+    /// Connections of before are cut.
+    epoch: u32,
+    /// Whether something is in the trap.
+    caught: bool,
+}
+
+impl Gate {
+    pub(super) fn open(target: u16) -> Self {
+        let bound = wait_for(PATIENCE, "listen", TcpListener::bind((Ipv4Addr::LOCALHOST, 0)));
+        let listener = bound.expect("a free port");
+        let port = listener.local_addr().expect("it is bound").port();
+        let shared = Arc::new(Shared { trap: Mutex::default(), state: watch::Sender::default() });
+        let accepting = Arc::clone(&shared);
+        let listener = spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let shared = Arc::clone(&accepting);
+                spawn(async move { carry(client, target, &shared).await });
+            }
+        });
+        Self { port, shared, listener }
+    }
+
+    pub(super) fn uri(&self) -> String {
+        format!("mongodb://127.0.0.1:{}/?directConnection=true", self.port)
+    }
+
+    /// Sets a trap for the write command of this number from now on, counted from 0.
+    pub(super) fn set_trap(&self, place: Place, number: u8) {
+        *self.shared.trap.lock().unwrap_or_else(PoisonError::into_inner) = Some((place, number));
+    }
+
+    /// Takes the trap away. What is in it goes on.
+    pub(super) fn release(&self) {
+        *self.shared.trap.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.shared.state.send_modify(|state| state.caught = false);
+    }
+
+    /// Cuts all connections; what is in the trap is lost.
+    pub(super) fn cut(&self) {
+        *self.shared.trap.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        // Both at once: what is held must not slip through.
+        self.shared.state.send_modify(|state| *state = State { epoch: state.epoch + 1, caught: false });
+    }
+
+    /// Waits until something is in the trap.
+    pub(super) fn caught(&self) -> impl Future<Output = ()> + Send + use<> {
+        let mut state = self.shared.state.subscribe();
+        async move {
+            // The gate outlives whoever waits at it.
+            let _gone = state.wait_for(|state| state.caught).await;
+        }
+    }
+}
+
+impl Drop for Gate {
+    fn drop(&mut self) {
+        self.listener.abort();
+        self.cut();
+    }
+}
+
+async fn carry(client: TcpStream, target: u16, shared: &Shared) {
+    let mut state = shared.state.subscribe();
+    let born = state.borrow().epoch;
+    tokio::select! {
+        _ = state.wait_for(|state| state.epoch != born) => {}
+        _ = pump(client, target, shared, born) => {}
+    }
+}
+
+/// One connection: requests and replies take turns.
+async fn pump(mut client: TcpStream, target: u16, shared: &Shared, born: u32) -> std::io::Result<()> {
+    let mut server = TcpStream::connect((Ipv4Addr::LOCALHOST, target)).await?;
+    client.set_nodelay(true)?;
+    server.set_nodelay(true)?;
+    let (mut requests, mut replies) = (vec![0; 64 * 1024], vec![0; 64 * 1024]);
+    let mut trapped = None;
+    loop {
+        tokio::select! {
+            length = client.read(&mut requests) => {
+                let length = length?;
+                if length == 0 {
+                    return Ok(());
+                }
+                trapped = shared.is_for_trap(&requests[..length]);
+                if trapped == Some(Place::Request) {
+                    shared.hold(born).await?;
+                }
+                server.write_all(&requests[..length]).await?;
+            }
+            length = server.read(&mut replies) => {
+                let length = length?;
+                if length == 0 {
+                    return Ok(());
+                }
+                if trapped.take() == Some(Place::Reply) {
+                    shared.hold(born).await?;
+                }
+                client.write_all(&replies[..length]).await?;
+            }
+        }
+    }
+}
+
+impl Shared {
+    fn is_for_trap(&self, request: &[u8]) -> Option<Place> {
+        let name = request.get(COMMAND_OFFSET..)?;
+        if !WRITES.iter().any(|write| name.starts_with(write)) {
+            return None;
+        }
+        let mut trap = self.trap.lock().unwrap_or_else(PoisonError::into_inner);
+        match trap.as_mut() {
+            Some((_, number)) if *number > 0 => {
+                *number -= 1;
+                None
+            }
+            Some(_) => trap.take().map(|(place, _)| place),
+            None => None,
+        }
+    }
+
+    /// Holds until it is released; an error if the connection is cut instead.
+    async fn hold(&self, born: u32) -> std::io::Result<()> {
+        let mut state = self.state.subscribe();
+        self.state.send_modify(|state| state.caught = true);
+        match state.wait_for(|state| !state.caught || state.epoch != born).await {
+            Ok(state) if state.epoch == born => Ok(()),
+            _ => Err(std::io::ErrorKind::ConnectionReset.into()),
+        }
+    }
+}

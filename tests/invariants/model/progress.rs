@@ -1,0 +1,52 @@
+//! A look gets on, is seen to, and doesn't begin anew without need.
+
+use mongo_uplink::config::Updates;
+use mongo_uplink::report::{RunRequest, Trigger};
+
+use super::script::{Fault, Pass, Person, Script};
+use super::world::{Met, World};
+use crate::support::mongod::shared_mongod;
+
+#[test]
+fn a_look_through_a_long_table_that_holds_nothing_new_is_seen_to_get_on() {
+    const ROWS: usize = 8_001;
+    let script =
+        Script { skip_duplicates: true, updates: Updates::Newer, batch_size: 1_000, story: Vec::new() };
+    let mut world = World::new(&script, &shared_mongod().client());
+    world.application.insert(&[Person::Nobody; ROWS]);
+    let request = RunRequest { trigger: Trigger::Automatic, batch_size: 1_000, skip_duplicates: true };
+    world.pass(Pass::Full, request, false).expect("nothing is in its way");
+    let (told, steps) = (world.status(), world.steps());
+    assert_eq!(told.successful_records, ROWS as u64);
+    world.pass(Pass::Full, request, false).expect("nothing is in its way");
+    assert_eq!(world.status(), told, "nothing was sent");
+    let more = world.steps() - steps;
+    assert!(more >= 5, "{more} steps over {ROWS} rows: a slow disk would be taken for a stall");
+}
+
+#[test]
+fn a_manual_export_that_broke_off_goes_on_behind_what_was_dealt_with() {
+    let mut world = world();
+    world.application.insert(&[Person::Nobody; 10]);
+    let pass = Pass::Manual { skip_duplicates: true };
+    let request = RunRequest { trigger: Trigger::Manual, batch_size: 2, skip_duplicates: true };
+    let met = world.broken_pass(pass, request, 3, Fault::CutBeforeSend);
+    assert!(matches!(met, Met::Ended(Err(_))), "three batches were sent, the fourth wasn't");
+    world.pass(pass, request, true).expect("nothing is in its way");
+    let status = world.status();
+    assert_eq!((status.processed_records, status.successful_records), (4, 4), "{status:?}");
+    world.pass(pass, request, false).expect("nothing is in its way");
+    let status = world.status();
+    assert_eq!(
+        (status.processed_records, status.successful_records),
+        (10, 0),
+        "one that is asked for anew begins anew"
+    );
+    assert_eq!(world.documents().len(), 10);
+}
+
+fn world() -> World {
+    let script =
+        Script { skip_duplicates: true, updates: Updates::Newer, batch_size: 1_000, story: Vec::new() };
+    World::new(&script, &shared_mongod().client())
+}

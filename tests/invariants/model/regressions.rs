@@ -1,0 +1,44 @@
+//! Stories that once ended badly, and some that are worth a name.
+
+use mongo_uplink::config::Updates;
+
+use super::play::play;
+use super::script::Op::*;
+use super::script::Person::*;
+use super::script::{Change, Edit, Fault, Loss, Op, Pass, Script};
+use crate::support::mongod::shared_mongod;
+
+#[track_caller]
+fn holds(story: Vec<Op>) {
+    let script = Script { skip_duplicates: true, updates: Updates::Newer, batch_size: 2, story };
+    if let Err(broken) = play(&script, &shared_mongod().client()) {
+        panic!("{broken}");
+    }
+}
+
+#[test]
+fn a_story_of_everything_goes_well() {
+    holds(vec![
+        Insert(vec![Anna, Ben, Anna, Nobody, Nobody]),
+        Op::Broken(Pass::Full, 1, Fault::KillBeforeReply),
+        Update(1, Change::Touched),
+        OtherInserts(Cleo),
+        Insert(vec![Cleo]),
+        InsertMisfit(Nobody),
+        Op::Broken(Pass::Tail, 0, Fault::StallBeforeRecord),
+        OtherEdits(0, Edit::Newer),
+        Bereft(Pass::Full, 0, Loss::Deleted),
+        DropCollection,
+        Op::Pass(Pass::Manual { skip_duplicates: false }),
+    ]);
+}
+
+#[test]
+fn a_manual_export_that_broke_off_begins_anew_if_the_collection_was_dropped_since() {
+    holds(vec![
+        Insert(vec![Nobody, Nobody, Nobody, Nobody, Nobody]),
+        Op::Broken(Pass::Manual { skip_duplicates: true }, 1, Fault::CutBeforeReply),
+        DropCollection,
+        Op::Pass(Pass::Tail),
+    ]);
+}
