@@ -156,7 +156,7 @@ impl Exporter {
         let mut scan = self.open(Scope::Pending, request, depth).await?;
         let full = scan.from_start;
         let end = self.work(target, &mut scan, request, None).await?;
-        if end == PassEnd::Stopped {
+        if end != (PassEnd::Complete { again_in: None }) {
             return Ok(end);
         }
         if full {
@@ -350,6 +350,8 @@ impl Exporter {
         run: &mut Option<Run>,
     ) -> Result<PassEnd, PassError> {
         let mut scan = opened.scan.take().ok_or(PassError::Internal)?;
+        let mut released = 0;
+        let mut written_at = None;
         let rules = rules(&self.config, &scan);
         let size = usize::from(request.batch_size);
         let export_id = match manual {
@@ -357,10 +359,12 @@ impl Exporter {
             None => self.new_export_id().await?,
         };
         loop {
+            let exported_at = after(written_at);
+            written_at = Some(exported_at);
             let provenance = Provenance {
                 export_id: export_id.clone(),
                 source: self.source_id.clone(),
-                exported_at: Timestamp::now().to_string(),
+                exported_at: exported_at.to_string(),
             };
             let stop = Arc::clone(&self.stop);
             let (returned, batch) = blocking(move || {
@@ -379,16 +383,15 @@ impl Exporter {
             }
             let Batch { candidates, done } = batch;
             if !candidates.is_empty() {
-                let verdicts = deliver(target, &rules, &candidates).await?;
-                self.step(true);
+                let verdicts = deliver(target, &rules, &candidates, &|| self.step(true)).await?;
                 let mut carried = run.take().ok_or(PassError::Internal)?;
                 let (carried, result) = blocking(move || {
-                    let result = carried.record(&candidates, &verdicts);
+                    let result = carried.record(&candidates, &verdicts, &exported_at.to_string());
                     Ok::<_, PassError>((carried, result))
                 })
                 .await?;
                 *run = Some(carried);
-                result?;
+                released += result?;
                 if manual.is_some() {
                     self.broken_off = scan.position().map(|position| (*request, position));
                 }
@@ -399,7 +402,12 @@ impl Exporter {
                     let (store, last) = (Arc::clone(&self.store), scan.last_rowid());
                     blocking(move || store.with(|ledger| ledger.forget_behind(last))).await?;
                 }
-                return Ok(PassEnd::Complete { again_in: None });
+                if released == 0 {
+                    return Ok(PassEnd::Complete { again_in: None });
+                }
+                // They may stand before the place that this pass has got to.
+                let again_in = self.compared.take().map_or(COMPARISON_GAP, |(_, took)| gap(took));
+                return Ok(PassEnd::Complete { again_in: Some(again_in) });
             }
         }
     }
@@ -472,6 +480,12 @@ async fn finish(run: Run, ended: Result<(), (Option<Reason>, String)>) -> Result
         Ok::<_, PassError>(())
     })
     .await
+}
+
+/// Now; but later than the batch before, whatever the clock does: the ledger tells batches of an export apart by that.
+fn after(before: Option<Timestamp>) -> Timestamp {
+    let now = Timestamp::now();
+    before.map_or(now, |before| now.max(before.after(Duration::from_millis(1))))
 }
 
 fn gap(took: Duration) -> Duration {

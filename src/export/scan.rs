@@ -221,7 +221,7 @@ impl Page<'_> {
         if known && scan.scope == Scope::Pending {
             return Ok(());
         }
-        let candidate = scan.candidate(row, position, content, rank, known);
+        let candidate = scan.candidate(row, position, content, rank);
         self.taken.bytes += candidate.document.as_ref().map_or(0, |document| document.as_bytes().len());
         self.taken.candidates.push(candidate);
         Ok(())
@@ -229,14 +229,7 @@ impl Page<'_> {
 }
 
 impl Context<'_> {
-    fn candidate(
-        &self,
-        row: &RowRef<'_>,
-        position: Value,
-        content: [u8; 16],
-        rank: u64,
-        known: bool,
-    ) -> Candidate {
+    fn candidate(&self, row: &RowRef<'_>, position: Value, content: [u8; 16], rank: u64) -> Candidate {
         let values = row.values;
         let id = self.fingerprinter.id(values, rank);
         let key = original_id(&self.shape, &row.position, values);
@@ -249,6 +242,6 @@ impl Context<'_> {
             })
             .filter(|document| document.as_bytes().len() <= MAX_DOCUMENT_BYTES);
         let updated = self.shape.updated.map_or(ValueRef::Null, |column| values[column]).to_owned();
-        Candidate { position, key, id, content, duplicate, updated, document, known }
+        Candidate { position, key, id, content, duplicate, updated, document }
     }
 }

@@ -15,6 +15,7 @@ use tokio::time::timeout;
 use super::Target;
 use super::failure::{classify, of_io, too_late};
 use super::heartbeats::Heartbeats;
+use super::prepare::RefusedIndexes;
 use crate::config::{Mongodb, Secret};
 use crate::report::{Failure, Reason};
 
@@ -60,7 +61,14 @@ async fn connect(config: &Mongodb, uri: &Secret, budget: Duration) -> Result<Tar
     let client = Client::with_options(options).map_err(|error| classify(&error))?;
     let database = client.database(&config.database);
     let collection = database.collection(&config.collection);
-    let target = Target { client, database, collection, heartbeats, deadline: config.operation_timeout };
+    let target = Target {
+        client,
+        database,
+        collection,
+        heartbeats,
+        deadline: config.operation_timeout,
+        refused_indexes: RefusedIndexes::default(),
+    };
     match target.check().await {
         Ok(()) => Ok(target),
         Err(failure) => {
