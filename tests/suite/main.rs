@@ -4,4 +4,10 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod duplicates;
+mod durability;
+mod host;
+mod rejected;
 mod support_works;
+mod unknown;
+mod updates;
