@@ -94,7 +94,8 @@ fn idle(message: &str) -> Value {
             "updated_records": 0,
             "duplicate_records": 0,
             "kept_records": 0,
-            "reason": null
+            "reason": null,
+            "waiting_for": null
         },
         "error": null
     })
