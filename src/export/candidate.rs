@@ -23,8 +23,6 @@ pub(super) struct Candidate {
     pub(super) updated: Value,
     /// Its document; `None` if it is larger than MongoDB takes.
     pub(super) document: Option<RawDocumentBuf>,
-    /// Whether the ledger knows this very content already (a manual export looks at such rows too).
-    pub(super) known: bool,
 }
 
 /// What became of a candidate.
@@ -32,12 +30,14 @@ pub(super) struct Candidate {
 pub(super) enum Verdict {
     /// Inserted by this run.
     Inserted,
-    /// Its copy holds this content. `writer` is the export that wrote it.
+    /// Its copy holds this content.
     There {
-        /// The export that wrote the copy last.
-        writer: Option<String>,
+        /// The export that wrote the copy last, and when, as the copy bears it.
+        writer: Option<(String, String)>,
         /// Whether that was an update.
         updated: bool,
+        /// Whether the copy may have been somebody else before that update.
+        moved: bool,
     },
     /// Its copy holds another content and stays as it is, by the rule for updates.
     Kept,

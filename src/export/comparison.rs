@@ -35,15 +35,23 @@ impl Comparisons {
     /// How long from `now` until the next one may begin; zero if one is due.
     pub(super) fn wait(&self, now: Instant) -> Duration {
         self.last.map_or(Duration::ZERO, |(at, spent)| {
-            let gap = spent.saturating_mul(SHARE).max(GAP);
-            gap.saturating_sub(now.saturating_duration_since(at))
+            gap(spent).saturating_sub(now.saturating_duration_since(at))
         })
+    }
+
+    /// Another one is due at the next look. Answers how long that look should wait.
+    pub(super) fn owe(&mut self) -> Duration {
+        self.last.take().map_or(GAP, |(_, spent)| gap(spent))
     }
 
     /// Whether the next one can be expected to be over in no time.
     pub(super) fn are_quick(&self) -> bool {
         self.last.is_some_and(|(_, spent)| spent <= QUICK)
     }
+}
+
+fn gap(spent: Duration) -> Duration {
+    spent.saturating_mul(SHARE).max(GAP)
 }
 
 /// Tells a comparison in progress that the table may have changed.

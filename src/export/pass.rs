@@ -95,6 +95,8 @@ pub struct Exporter {
     broken_off: Option<(RunRequest, Position)>,
     /// When the whole table is compared.
     comparisons: Comparisons,
+    /// Rows that the pass under way has made pending again.
+    released: usize,
     /// What was said already, so that it is said once.
     said: Said,
 }
@@ -127,6 +129,7 @@ impl Exporter {
             pulse: watch::Sender::default(),
             broken_off: None,
             comparisons: Comparisons::default(),
+            released: 0,
             said: Said::default(),
         }
     }
@@ -152,7 +155,17 @@ impl Exporter {
             depth == Depth::Full || bound != Bound::Same || self.comparisons.wait(Instant::now()).is_zero();
         let mut run = None;
         let result = self.look(target, request, due, &mut run).await;
-        end(run, result).await
+        end(run, result).await.map(|end| self.once_more(end))
+    }
+
+    /// Rows that were made pending again may stand before the place that the pass had got to.
+    fn once_more(&mut self, end: PassEnd) -> PassEnd {
+        match end {
+            PassEnd::Complete { .. } if std::mem::take(&mut self.released) > 0 => {
+                PassEnd::Complete { again_in: Some(self.comparisons.owe()) }
+            }
+            end => end,
+        }
     }
 
     /// Looks at the table's tail, then at all of it if a comparison is due.
@@ -267,7 +280,7 @@ impl Exporter {
             Ok(Leg::Stopped) => Ok(PassEnd::Stopped),
             Err(error) => Err(error),
         };
-        end(run, result).await
+        end(run, result).await.map(|end| self.once_more(end))
     }
 
     /// Makes sure of the ledger and the collection, and that they belong together.
@@ -386,6 +399,7 @@ impl Exporter {
         run: &mut Option<Run>,
     ) -> Result<Leg, PassError> {
         let mut scan = opened.scan.take().ok_or(PassError::Internal)?;
+        let mut written_at = None;
         let rules = rules(&self.config, &scan);
         let size = usize::from(request.batch_size);
         let export_id = match (manual, run.as_ref()) {
@@ -394,10 +408,12 @@ impl Exporter {
             (None, None) => self.new_export_id().await?,
         };
         loop {
+            let exported_at = after(written_at);
+            written_at = Some(exported_at);
             let provenance = Provenance {
                 export_id: export_id.clone(),
                 source: self.source_id.clone(),
-                exported_at: Timestamp::now().to_string(),
+                exported_at: exported_at.to_string(),
             };
             let (stop, mut lookout) = (Arc::clone(&self.stop), opened.lookout.take());
             let (returned, batch, interrupted);
@@ -421,16 +437,15 @@ impl Exporter {
             }
             let Batch { candidates, done } = batch;
             if !candidates.is_empty() {
-                let verdicts = deliver(target, &rules, &candidates).await?;
-                self.step(true);
+                let verdicts = deliver(target, &rules, &candidates, &|| self.step(true)).await?;
                 let mut carried = run.take().ok_or(PassError::Internal)?;
                 let (carried, result) = blocking(move || {
-                    let result = carried.record(&candidates, &verdicts);
+                    let result = carried.record(&candidates, &verdicts, &exported_at.to_string());
                     Ok::<_, PassError>((carried, result))
                 })
                 .await?;
                 *run = Some(carried);
-                result?;
+                self.released += result?;
                 if manual.is_some() {
                     self.broken_off = scan.position().map(|position| (*request, position));
                 }
@@ -551,6 +566,12 @@ async fn end(run: Option<Run>, result: Result<PassEnd, PassError>) -> Result<Pas
         finish(run, ended).await?;
     }
     result
+}
+
+/// Now; but later than the batch before, whatever the clock does: the ledger tells batches of an export apart by that.
+fn after(before: Option<Timestamp>) -> Timestamp {
+    let now = Timestamp::now();
+    before.map_or(now, |before| now.max(before.after(Duration::from_millis(1))))
 }
 
 /// Ends a run, on a blocking thread.

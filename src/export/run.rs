@@ -1,4 +1,8 @@
 //! A run in progress: its counters, and what of it is written down.
+//!
+//! What holds: each row that an export writes is counted once, over all exports together, in the same transaction that
+//! records it. A row whose reply was lost is counted by the export that finds it: its copy says which export wrote it and
+//! when, and the ledger says how far that export has counted.
 
 use std::sync::Arc;
 
@@ -6,7 +10,7 @@ use mongodb::bson::Bson;
 use tokio::sync::watch;
 
 use super::candidate::{Candidate, Verdict};
-use crate::ledger::{LedgerError, Record, RunEnd, Store};
+use crate::ledger::{Ledger, LedgerError, Record, RunEnd, Standing, Store};
 use crate::report::{ExportStatus, Outcome, Progress, RunRequest, RunState, Timestamp};
 
 /// A run in progress.
@@ -51,43 +55,32 @@ impl Run {
         Ok(Some(run))
     }
 
-    /// Records a batch's verdicts, then counts and shows them. Blocks.
+    /// Counts a batch's verdicts, records them, then shows them. `written_at` is the time that the batch's documents bear.
+    /// Answers how many rows are pending again by that. Blocks.
     pub(super) fn record(
         &mut self,
         candidates: &[Candidate],
         verdicts: &[Verdict],
-    ) -> Result<(), LedgerError> {
-        let (number, export_id) = (self.number, self.export_id.as_str());
-        let counted = self.store.with(|ledger| {
+        written_at: &str,
+    ) -> Result<usize, LedgerError> {
+        let (run, export_id) = (self.number, self.export_id.as_str());
+        let mut progress = self.progress;
+        let released = self.store.with(|ledger| {
             let mut counted = Progress::default();
-            for (candidate, verdict) in candidates.iter().zip(verdicts) {
-                let ours = match verdict {
-                    // Written by an export that broke off before it could count it: it is counted now.
-                    Verdict::There { writer: Some(writer), .. } => {
-                        writer == export_id || (!candidate.known && ledger.knows_run(writer)?)
-                    }
-                    _ => false,
-                };
-                count(&mut counted, verdict, ours);
+            for verdict in verdicts {
+                count(&mut counted, verdict, is_new(ledger, verdict, export_id)?);
             }
+            progress.add(&counted);
             let records: Vec<_> = candidates
                 .iter()
                 .zip(verdicts)
                 .map(|(candidate, verdict)| record(candidate, verdict))
                 .collect();
-            ledger.record(number, &records, Timestamp::now())?;
-            Ok(counted)
+            ledger.record(Standing { run, progress: &progress, written_at }, &records, Timestamp::now())
         })?;
-        let progress = &mut self.progress;
-        progress.successful += counted.successful;
-        progress.failed += counted.failed;
-        progress.skipped += counted.skipped;
-        progress.updated += counted.updated;
-        progress.duplicates += counted.duplicates;
-        progress.total = progress.total.max(progress.processed());
-        let progress = *progress;
+        self.progress = progress;
         self.status.send_modify(|status| status.set_progress(&progress));
-        Ok(())
+        Ok(released)
     }
 
     /// Writes down how the run ended, and shows it. Blocks.
@@ -113,7 +106,7 @@ impl Run {
     }
 
     fn log(&self, end: &RunEnd) {
-        let Progress { successful, failed, skipped, updated, duplicates, .. } = end.progress;
+        let Progress { successful, failed, skipped, updated, duplicates, kept, .. } = end.progress;
         let (export_id, processed) = (self.export_id.as_str(), end.progress.processed());
         match &end.error {
             None => tracing::info!(
@@ -125,6 +118,7 @@ impl Run {
                 skipped,
                 updated,
                 duplicates,
+                kept,
                 "Export completed"
             ),
             Some(error) => tracing::warn!(
@@ -136,6 +130,7 @@ impl Run {
                 skipped,
                 updated,
                 duplicates,
+                kept,
                 reason = end.reason.map(crate::report::Reason::as_str),
                 error = error.as_str(),
                 "Export failed; what is left will be sent when the cause is gone"
@@ -180,14 +175,25 @@ pub fn claim(
     })
 }
 
-fn count(counted: &mut Progress, verdict: &Verdict, ours: bool) {
+/// Whether a copy that was found was written by this export, or by an earlier one that didn't come to count it.
+fn is_new(ledger: &Ledger, verdict: &Verdict, export_id: &str) -> Result<bool, LedgerError> {
+    let Verdict::There { writer: Some((writer, written_at)), .. } = verdict else { return Ok(false) };
+    // A ledger that was made anew in the meantime doesn't know this export.
+    Ok(ledger.is_uncounted(writer, written_at)?.unwrap_or(writer == export_id))
+}
+
+fn count(counted: &mut Progress, verdict: &Verdict, new: bool) {
     match verdict {
         Verdict::Inserted => counted.successful += 1,
-        Verdict::There { updated, .. } if ours => {
+        Verdict::There { updated, .. } if new => {
             counted.successful += 1;
             counted.updated += u64::from(*updated);
         }
-        Verdict::There { .. } | Verdict::Kept => counted.skipped += 1,
+        Verdict::There { .. } => counted.skipped += 1,
+        Verdict::Kept => {
+            counted.skipped += 1;
+            counted.kept += 1;
+        }
         Verdict::Duplicate { .. } => {
             counted.skipped += 1;
             counted.duplicates += 1;
@@ -214,5 +220,6 @@ fn record<'a>(candidate: &'a Candidate, verdict: &'a Verdict) -> Record<'a> {
         code,
         detail,
         duplicate_of,
+        moved: matches!(verdict, Verdict::There { moved: true, .. }),
     }
 }

@@ -236,7 +236,7 @@ impl Page<'_> {
         if known && scan.scope == Scope::Pending {
             return Ok(());
         }
-        let candidate = scan.candidate(row, position, content, rank, known);
+        let candidate = scan.candidate(row, position, content, rank);
         self.taken.bytes += candidate.document.as_ref().map_or(0, |document| document.as_bytes().len());
         self.taken.candidates.push(candidate);
         Ok(())
@@ -244,14 +244,7 @@ impl Page<'_> {
 }
 
 impl Context<'_> {
-    fn candidate(
-        &self,
-        row: &RowRef<'_>,
-        position: Value,
-        content: [u8; 16],
-        rank: u64,
-        known: bool,
-    ) -> Candidate {
+    fn candidate(&self, row: &RowRef<'_>, position: Value, content: [u8; 16], rank: u64) -> Candidate {
         let values = row.values;
         let id = self.fingerprinter.id(values, rank);
         let key = original_id(&self.shape, &row.position, values);
@@ -264,6 +257,6 @@ impl Context<'_> {
             })
             .filter(|document| document.as_bytes().len() <= MAX_DOCUMENT_BYTES);
         let updated = self.shape.updated.map_or(ValueRef::Null, |column| values[column]).to_owned();
-        Candidate { position, key, id, content, duplicate, updated, document, known }
+        Candidate { position, key, id, content, duplicate, updated, document }
     }
 }

@@ -3,9 +3,10 @@
 use mongodb::bson::oid::ObjectId;
 use rusqlite::{OptionalExtension as _, params};
 
+use super::run::set_progress;
 use super::{Ledger, LedgerError};
 use crate::record::ValueRef;
-use crate::report::{Outcome, Timestamp};
+use crate::report::{Outcome, Progress, Timestamp};
 
 /// What is remembered of a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +38,19 @@ pub struct Record<'a> {
     pub detail: &'a str,
     /// If it is a duplicate: of which document.
     pub duplicate_of: Option<ObjectId>,
+    /// Whether its document may have been somebody else before: then what is remembered as its duplicate isn't any more.
+    pub moved: bool,
+}
+
+/// Where an export stands once a batch is recorded.
+#[derive(Clone, Copy, Debug)]
+pub struct Standing<'a> {
+    /// The export's number.
+    pub run: i64,
+    /// Its counters, this batch included.
+    pub progress: &'a Progress,
+    /// The time that the batch's documents bear, RFC 3339.
+    pub written_at: &'a str,
 }
 
 impl Ledger {
@@ -85,12 +99,33 @@ impl Ledger {
         Ok(())
     }
 
-    /// Remembers the outcomes of a batch: all of them, or none.
+    /// Remembers the outcomes of a batch and the export's counters: all of it, or nothing. Answers how many rows are
+    /// pending again, as what they were duplicates of has moved.
     ///
     /// # Errors
     /// See [`LedgerError`].
-    pub fn record(&mut self, run: i64, batch: &[Record<'_>], now: Timestamp) -> Result<(), LedgerError> {
+    pub fn record(
+        &mut self,
+        standing: Standing<'_>,
+        batch: &[Record<'_>],
+        now: Timestamp,
+    ) -> Result<usize, LedgerError> {
         let transaction = self.connection.transaction()?;
+        set_progress(&transaction, standing.run, standing.progress)?;
+        transaction
+            .prepare_cached("UPDATE run SET recorded_to = ?2 WHERE number = ?1")?
+            .execute(params![standing.run, standing.written_at])?;
+        let mut released = 0;
+        // Before the batch's own rows are written down: those are judged by what is there now. A row that is remembered
+        // with this content has moved before, and it was seen to.
+        for record in batch.iter().filter(|record| record.moved) {
+            released += transaction
+                .prepare_cached(
+                    "DELETE FROM entry WHERE position IN (SELECT position FROM remark WHERE duplicate_of = ?1)
+                     AND NOT EXISTS (SELECT 1 FROM entry WHERE position = ?2 AND content = ?3)",
+                )?
+                .execute(params![record.id.bytes(), record.position, record.content])?;
+        }
         for record in batch {
             transaction
                 .prepare_cached(
@@ -102,7 +137,7 @@ impl Ledger {
                     record.id.bytes(),
                     record.content,
                     outcome_code(record.outcome),
-                    run
+                    standing.run
                 ])?;
             if record.outcome == Outcome::Exported {
                 transaction
@@ -128,7 +163,7 @@ impl Ledger {
             }
         }
         transaction.commit()?;
-        Ok(())
+        Ok(released)
     }
 }
 

@@ -17,7 +17,7 @@ use std::path::PathBuf;
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-pub use entry::{Entry, Record};
+pub use entry::{Entry, Record, Standing};
 pub use error::LedgerError;
 pub use open::Opened;
 pub use remark::{Remark, Remarks};

@@ -1,6 +1,6 @@
 //! Past exports.
 
-use rusqlite::{OptionalExtension as _, Row, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::{Ledger, LedgerError};
 use crate::report::{ExportStatus, Progress, Reason, RunState, Timestamp, Trigger};
@@ -50,26 +50,32 @@ impl Ledger {
     /// # Errors
     /// See [`LedgerError`].
     pub fn run_ended(&self, number: i64, end: &RunEnd) -> Result<(), LedgerError> {
-        let count = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
-        let progress = &end.progress;
-        self.connection.execute(
-            "UPDATE run SET ended_at = ?2, state = ?3, total = ?4, successful = ?5, failed = ?6, skipped = ?7,
-             updated = ?8, duplicates = ?9, reason = ?10, error = ?11 WHERE number = ?1",
+        let transaction = self.connection.unchecked_transaction()?;
+        set_progress(&transaction, number, &end.progress)?;
+        transaction.execute(
+            "UPDATE run SET ended_at = ?2, state = ?3, reason = ?4, error = ?5 WHERE number = ?1",
             params![
                 number,
                 end.at.as_millis(),
                 state_word(end.state),
-                count(progress.total),
-                count(progress.successful),
-                count(progress.failed),
-                count(progress.skipped),
-                count(progress.updated),
-                count(progress.duplicates),
                 end.reason.map(Reason::as_str),
-                end.error,
+                end.error
             ],
         )?;
-        Ok(())
+        Ok(transaction.commit()?)
+    }
+
+    /// Whether the export of this id may have written something at `written_at` (RFC 3339, as documents bear it) that it
+    /// didn't count, because it broke off before. `None` if the export isn't remembered.
+    ///
+    /// # Errors
+    /// See [`LedgerError`].
+    pub fn is_uncounted(&self, export_id: &str, written_at: &str) -> Result<Option<bool>, LedgerError> {
+        Ok(self
+            .connection
+            .prepare_cached("SELECT recorded_to IS NULL OR recorded_to < ?2 FROM run WHERE export_id = ?1")?
+            .query_row([export_id, written_at], |row| row.get(0))
+            .optional()?)
     }
 
     /// Whether an export of this id is remembered.
@@ -92,11 +98,36 @@ impl Ledger {
     pub fn history(&self, limit: u32) -> Result<Vec<ExportStatus>, LedgerError> {
         let mut statement = self.connection.prepare_cached(
             "SELECT export_id, trigger, started_at, ended_at, state, total, successful, failed, skipped, updated,
-             duplicates, reason, error FROM run ORDER BY number DESC LIMIT ?1",
+             duplicates, reason, error, kept FROM run ORDER BY number DESC LIMIT ?1",
         )?;
         let rows = statement.query_map([limit], status)?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
+}
+
+/// Writes down an export's counters.
+pub(super) fn set_progress(
+    connection: &Connection,
+    number: i64,
+    progress: &Progress,
+) -> Result<(), LedgerError> {
+    let count = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+    connection
+        .prepare_cached(
+            "UPDATE run SET total = ?2, successful = ?3, failed = ?4, skipped = ?5, updated = ?6, duplicates = ?7,
+             kept = ?8 WHERE number = ?1",
+        )?
+        .execute(params![
+            number,
+            count(progress.total),
+            count(progress.successful),
+            count(progress.failed),
+            count(progress.skipped),
+            count(progress.updated),
+            count(progress.duplicates),
+            count(progress.kept),
+        ])?;
+    Ok(())
 }
 
 fn status(row: &Row<'_>) -> rusqlite::Result<ExportStatus> {
@@ -123,6 +154,7 @@ fn status(row: &Row<'_>) -> rusqlite::Result<ExportStatus> {
         skipped: count(8)?,
         updated: count(9)?,
         duplicates: count(10)?,
+        kept: count(13)?,
     });
     if ended.is_none() {
         status.error_message = Some("the daemon was stopped before the export ended".to_owned());

@@ -21,7 +21,12 @@ CREATE TABLE remark (
     last_at      INTEGER NOT NULL
 ) WITHOUT ROWID;
 
--- One export. Times are milliseconds since the Unix epoch; `ended_at` is NULL while it runs.
+-- A document that is somebody else's now makes its duplicates pending again.
+CREATE INDEX remark_duplicate_of ON remark (duplicate_of) WHERE duplicate_of IS NOT NULL;
+
+-- One export. Times are milliseconds since the Unix epoch; `ended_at` is NULL while it runs. The counters are of the rows
+-- whose outcomes are recorded; `recorded_to` is the time that their documents bear at most: whatever this export wrote
+-- later than that isn't counted yet.
 CREATE TABLE run (
     number     INTEGER PRIMARY KEY,
     export_id  TEXT    NOT NULL UNIQUE,
@@ -35,6 +40,8 @@ CREATE TABLE run (
     skipped    INTEGER NOT NULL DEFAULT 0,
     updated    INTEGER NOT NULL DEFAULT 0,
     duplicates INTEGER NOT NULL DEFAULT 0,
+    kept       INTEGER NOT NULL DEFAULT 0,
+    recorded_to TEXT,
     reason     TEXT,
     error      TEXT
 );

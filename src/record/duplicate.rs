@@ -34,6 +34,18 @@ impl DuplicateKey {
         any.then(|| Self { hash: digest.finish(), values })
     }
 
+    /// Bytes that the values take, roughly: what bounds a look-up.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        let bytes = self.values.iter().map(|value| match value {
+            Bson::String(text) => text.len(),
+            Bson::Binary(binary) => binary.bytes.len(),
+            _ => 0,
+        });
+        // A list's element has its number as a name.
+        bytes.sum::<usize>() + 32 * self.values.len()
+    }
+
     /// The key of a document that may have been written by another program; `None` if it has none, or if a value is of
     /// a type that no row has.
     #[must_use]
@@ -75,7 +87,8 @@ fn canonical(value: ValueRef<'_>) -> ValueRef<'_> {
     }
 }
 
-/// Whether the number is whole and within ±2^53, where each whole number has one exact float.
+/// Whether the number is whole and fits 64 bits: then it equals one integer exactly.
 fn is_exact_integer(real: f64) -> bool {
-    real.fract() == 0.0 && real.abs() <= 9_007_199_254_740_992.0
+    const LIMIT: f64 = 9_223_372_036_854_775_808.0;
+    real.fract() == 0.0 && (-LIMIT..LIMIT).contains(&real)
 }

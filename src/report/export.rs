@@ -80,6 +80,8 @@ pub struct Progress {
     pub updated: u64,
     /// Of `skipped`: duplicates of another document or of an earlier row.
     pub duplicates: u64,
+    /// Of `skipped`: changed rows whose copy stays as it is, by the rule for updates.
+    pub kept: u64,
 }
 
 impl Progress {
@@ -87,6 +89,17 @@ impl Progress {
     #[must_use]
     pub fn processed(&self) -> u64 {
         self.successful + self.failed + self.skipped
+    }
+
+    /// Counts in the rows of `other`. The total grows with what is processed.
+    pub fn add(&mut self, other: &Self) {
+        self.successful += other.successful;
+        self.failed += other.failed;
+        self.skipped += other.skipped;
+        self.updated += other.updated;
+        self.duplicates += other.duplicates;
+        self.kept += other.kept;
+        self.total = self.total.max(self.processed());
     }
 }
 
@@ -120,6 +133,8 @@ pub struct ExportStatus {
     pub updated_records: u64,
     /// Of the skipped: duplicates of another document or an earlier row.
     pub duplicate_records: u64,
+    /// Of the skipped: changed rows whose copy stays as it is, as it is newer.
+    pub kept_records: u64,
     /// Why it failed, as one of the stable words.
     pub reason: Option<Reason>,
     /// What keeps rows from being sent at the moment, other than the connectivity: SQLite or the ledger.
@@ -142,6 +157,7 @@ impl ExportStatus {
         self.skipped_records = progress.skipped;
         self.updated_records = progress.updated;
         self.duplicate_records = progress.duplicates;
+        self.kept_records = progress.kept;
     }
 
     /// How long the export ran, once it has ended.

@@ -17,6 +17,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::failure::{classify, too_late};
 use super::heartbeats::Heartbeats;
+use super::prepare::RefusedIndexes;
 use super::resolve::dns;
 use super::{Target, reach, sniff};
 use crate::config::{Mongodb, Secret};
@@ -90,7 +91,9 @@ async fn connect(config: &Mongodb, uri: &Secret, end: Instant) -> Result<Target,
     let database = client.database(&config.database);
     let collection = database.collection(&config.collection);
     let deadline = config.operation_timeout;
-    let target = Target { client, database, collection, heartbeats, deadline, closed: false };
+    let refused_indexes = RefusedIndexes::default();
+    let target =
+        Target { client, database, collection, heartbeats, deadline, refused_indexes, closed: false };
     let failure = match timeout_at(end, target.check()).await {
         Ok(Ok(())) => return Ok(target),
         Ok(Err(failure)) => failure,

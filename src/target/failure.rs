@@ -2,6 +2,12 @@
 //!
 //! What decides is a kind, a code or a label. Texts are not taken over, as they can quote documents and addresses
 //! with credentials.
+//!
+//! Of a write error, the code must tell whether it speaks of the document, which is then rejected and keeps nobody back,
+//! or of anything else, which rejects nobody and is tried again. Codes below 9000 have names, in MongoDB's
+//! error_codes.yml: there, those that can speak of a document are listed here, and whatever a newer server adds counts
+//! as the server's. Higher codes are mostly places in the server's source where a document's content was found
+//! impossible: there, the exceptions are listed.
 
 use std::io;
 use std::time::Duration;
@@ -18,12 +24,13 @@ const NOT_PRIMARY: [i32; 8] = [91, 189, 10_058, 10_107, 11_600, 11_602, 13_435, 
 /// Codes that speak of login: UserNotFound, AuthenticationFailed, ReauthenticationRequired.
 const AUTH: [i32; 3] = [11, 18, 391];
 
-/// OutOfDiskSpace.
-const QUOTA: [i32; 1] = [14_031];
+/// AtlasError (most often: over the space quota), the quota of old servers, OutOfDiskSpace.
+const QUOTA: [i32; 3] = [8_000, 12_501, 14_031];
 
 /// Codes that speak of time: MaxTimeMSExpired, WriteConcernTimeout (as a failed wait), NetworkTimeout,
-/// NetworkInterfaceExceededTimeLimit, ExceededTimeLimit.
-const TIMEOUT: [i32; 5] = [50, 64, 89, 202, 262];
+/// NetworkInterfaceExceededTimeLimit, ExceededTimeLimit, TransactionExceededLifetimeLimitSeconds,
+/// PooledConnectionAcquisitionExceededTimeLimit.
+const TIMEOUT: [i32; 7] = [50, 64, 89, 202, 262, 290, 407];
 
 /// UnknownError.
 const UNKNOWN_ERROR: i32 = 8;
@@ -31,9 +38,28 @@ const UNKNOWN_ERROR: i32 = 8;
 /// Unauthorized.
 const NOT_AUTHORIZED: [i32; 1] = [13];
 
-/// Codes of a command that failed for reasons of the moment, whatever the document: HostUnreachable, HostNotFound,
-/// LockTimeout, LockBusy, WriteConflict, SocketException, Interrupted, InterruptedDueToReplStateChange, PooledConnection...
-const PASSING: [i32; 14] = [1, 6, 7, 8, 24, 46, 96, 100, 112, 134, 246, 317, 9_001, 11_601];
+/// The first code that needn't have a name.
+const UNNAMED: i32 = 9_000;
+
+/// Codes below [`UNNAMED`] that can speak of a document: its values, names, size, or what an index or a shard key makes
+/// of them. BadValue, UnsupportedFormat, FailedToParse, CannotMutateObject, TypeMismatch, Overflow, InvalidLength,
+/// IllegalOperation, InvalidBSON, PathNotViable, NonExistentPath, CannotBackfillArray, ConflictingUpdateOperators, the
+/// codes of field names (52 to 57), ShardKeyNotFound, ImmutableField, NotExactValueField, DocTooLargeForCapped,
+/// DocumentValidationFailure, DurationOverflow, CannotIndexParallelArrays, CannotBuildIndexKeys, InvalidUUID,
+/// ConversionFailure, WouldChangeOwningShard, InvalidBSONType, NonConformantBSON.
+const OF_A_DOCUMENT: [i32; 32] = [
+    2, 9, 10, 12, 14, 15, 16, 20, 22, 28, 29, 34, 40, 52, 53, 54, 55, 56, 57, 61, 66, 111, 116, 121, 159,
+    171, 201, 207, 241, 283, 357, 378,
+];
+
+/// Codes from [`UNNAMED`] on that don't speak of a document: SocketException, a stale view of the shards (two codes),
+/// Interrupted, operations in the background (two), DatabaseDifferCase, too many requests (of servers that only speak
+/// MongoDB's protocol), ClientMarkedKilled, BackupCursorOpenConflictWithCheckpoint, ConfigServerUnreachable,
+/// RetryableInternalTransactionNotSupported, RetriableRemoteCommandFailure, InterruptedDueToFCVChange.
+const PASSING: [i32; 14] = [
+    9_001, 9_996, 11_601, 12_586, 12_587, 13_297, 13_388, 16_500, 46_841, 50_915, 56_846, 57_986, 91_331,
+    10_045_600,
+];
 
 /// The reason of a server's error code, if the code speaks of the server's state and not of the document.
 pub(super) fn reason_of_code(code: i32) -> Option<Reason> {
@@ -45,7 +71,9 @@ pub(super) fn reason_of_code(code: i32) -> Option<Reason> {
         (&NOT_AUTHORIZED, Reason::NotAuthorized),
         (&PASSING, Reason::Server),
     ];
-    reasons.into_iter().find(|(codes, _)| codes.contains(&code)).map(|(_, reason)| reason)
+    let known = reasons.into_iter().find(|(codes, _)| codes.contains(&code)).map(|(_, reason)| reason);
+    let of_a_document = code >= UNNAMED || OF_A_DOCUMENT.contains(&code);
+    known.or_else(|| (!of_a_document).then_some(Reason::Server))
 }
 
 /// What a server's error code tells, when it stands for a whole command.
@@ -68,6 +96,14 @@ pub(super) fn of_server(code: i32, text: &str) -> Failure {
 /// An operation that didn't end within its deadline.
 pub(super) fn too_late(what: &str, deadline: Duration) -> Failure {
     Failure::new(Reason::Timeout, format!("{what}: no answer within {deadline:?}"))
+}
+
+/// The code of a command that was refused as a whole for what is in it; `None` for any other error.
+pub(super) fn refused_content(error: &Error) -> Option<i32> {
+    match error.kind.as_ref() {
+        ErrorKind::Command(command) if reason_of_code(command.code).is_none() => Some(command.code),
+        _ => None,
+    }
 }
 
 /// What an error of the driver tells.
@@ -130,7 +166,7 @@ mod tests {
 
     #[test]
     fn a_code_that_speaks_of_a_document_has_no_reason_of_its_own() {
-        for code in [2, 9, 14, 121, 10_334, 11_000, 16_755] {
+        for code in [2, 9, 14, 57, 66, 121, 171, 378, 10_334, 11_000, 16_755, 17_280, 40_400, 5_054_301] {
             assert_eq!(reason_of_code(code), None, "{code}");
         }
         assert_eq!(reason_of_code(13), Some(Reason::NotAuthorized));
@@ -143,5 +179,14 @@ mod tests {
         assert_eq!(of_server(8, "28: No space left on device").reason, Reason::Quota);
         assert_eq!(of_server(8, "5: Input/output error").reason, Reason::Server);
         assert_eq!(of_server(121, "28: is what the document says").reason, Reason::Server);
+    }
+
+    #[test]
+    fn a_code_that_speaks_of_the_server_rejects_nobody_and_neither_does_one_that_is_not_known() {
+        // UserWritesBlocked, ShutdownInProgress, StaleConfig, AtlasError, ResourceExhausted, RateLimitExceeded,
+        // IngressRequestRateLimitExceeded, InterruptedDueToStorageChange, TemporarilyUnavailable, no code at all.
+        for code in [371, 91, 13_388, 8_000, 402, 449, 462, 355, 365, 16_500, 91_331, 463, 3_999, 0, -1] {
+            assert!(reason_of_code(code).is_some(), "{code}");
+        }
     }
 }

@@ -4,12 +4,13 @@
 //! of a duplicate key by its fields (`keyPattern`), where the driver keeps only a text that quotes the values.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use mongodb::bson::raw::{RawArrayBuf, RawDocument, RawDocumentBuf};
 use mongodb::bson::{Bson, Document, cstr, doc};
 
 use super::{Target, failure, write_concern};
-use crate::report::Failure;
+use crate::report::{Failure, Reason};
 
 /// A document of more bytes is refused by every MongoDB (`maxBsonObjectSize`).
 pub const MAX_DOCUMENT_BYTES: usize = 16 * 1024 * 1024;
@@ -47,77 +48,137 @@ impl Target {
     /// # Errors
     /// A [`Failure`] means that the outcome of *every* document is unknown: any of them may have been written.
     pub async fn insert(&self, documents: &[Cow<'_, RawDocument>]) -> Result<Vec<InsertOutcome>, Failure> {
-        let mut outcomes = Vec::with_capacity(documents.len());
-        for chunk in chunks(documents, |document| document.as_bytes().len()) {
-            let mut command = RawDocumentBuf::new();
-            command.append(cstr!("insert"), self.collection.name());
-            command.append(cstr!("ordered"), false);
-            command.append(cstr!("documents"), array(chunk.iter().map(AsRef::as_ref)));
-            let reply = self.write("insert", command).await?;
-            let first = outcomes.len();
-            outcomes.resize(first + chunk.len(), InsertOutcome::Inserted);
-            for error in write_errors(&reply)? {
-                if let Some(outcome) = outcomes.get_mut(first + error.index) {
-                    *outcome = error.outcome;
+        let documents: Vec<&RawDocument> = documents.iter().map(AsRef::as_ref).collect();
+        self.write(Verb::Insert, &documents).await
+    }
+
+    /// Sends documents or statements, unordered, in as few commands as hold them, with our write concern. A command that
+    /// is refused as a whole for what is in it is sent again in halves, until it is known for what.
+    pub(super) async fn write(
+        &self,
+        verb: Verb,
+        items: &[&RawDocument],
+    ) -> Result<Vec<InsertOutcome>, Failure> {
+        let mut outcomes = vec![InsertOutcome::Inserted; items.len()];
+        let mut refused = None;
+        let mut accepted = false;
+        // The last of them is the next one.
+        let mut parts: Vec<_> = chunks(items, |item| item.as_bytes().len()).into_iter().rev().collect();
+        while let Some(part) = parts.pop() {
+            match self.send(verb, &items[part.clone()]).await? {
+                Ok(found) => {
+                    accepted = true;
+                    outcomes.splice(part, found);
+                }
+                Err(code) if part.len() == 1 => {
+                    refused = refused.or(Some(code));
+                    outcomes[part.start] =
+                        InsertOutcome::Rejected { code, detail: meaning(code, &Document::new()) };
+                }
+                Err(_) => {
+                    let middle = part.start + part.len() / 2;
+                    parts.extend([middle..part.end, part.start..middle]);
                 }
             }
         }
-        Ok(outcomes)
+        match refused {
+            // Nothing at all was accepted: then it isn't said that documents are the cause.
+            Some(code) if !accepted => Err(failure::of_code(code)),
+            _ => Ok(outcomes),
+        }
     }
 
-    /// Sends a write command with our write concern. The reply's write errors speak of documents alone; whatever else
-    /// went wrong is a failure.
-    pub(super) async fn write(
+    /// Sends one command. Its reply's write errors speak of documents alone; a command refused for what is in it is the
+    /// inner error, with its code; whatever else went wrong is a failure.
+    async fn send(
         &self,
-        what: &'static str,
-        mut command: RawDocumentBuf,
-    ) -> Result<Document, Failure> {
+        verb: Verb,
+        items: &[&RawDocument],
+    ) -> Result<Result<Vec<InsertOutcome>, i32>, Failure> {
+        let mut command = RawDocumentBuf::new();
+        let (name, list) = match verb {
+            Verb::Insert => (cstr!("insert"), cstr!("documents")),
+            Verb::Update => (cstr!("update"), cstr!("updates")),
+        };
+        command.append(name, self.collection.name());
+        command.append(cstr!("ordered"), false);
+        command.append(list, array(items));
         let concern = RawDocumentBuf::try_from(&write_concern(self.deadline))
-            .map_err(|_| Failure::new(crate::report::Reason::Server, "the write concern can't be encoded"))?;
+            .map_err(|_| Failure::new(Reason::Server, "the write concern can't be encoded"))?;
         command.append(cstr!("writeConcern"), concern);
-        let reply = self.bounded(what, async { self.database.run_raw_command(command).await }).await?;
+        let sent = self.bounded(name.as_str(), async {
+            match self.database.run_raw_command(command).await {
+                Ok(reply) => Ok(Ok(reply)),
+                Err(error) => failure::refused_content(&error).map(Err).ok_or(error),
+            }
+        });
+        let reply = match sent.await? {
+            Ok(reply) => reply,
+            Err(code) => return Ok(Err(code)),
+        };
         if let Ok(error) = reply.get_document("writeConcernError") {
             // Written here, but not yet confirmed by a majority.
             return Err(failure::of_code(error.get_i32("code").unwrap_or(64)));
         }
-        Ok(reply)
+        let mut outcomes = vec![InsertOutcome::Inserted; items.len()];
+        for WriteErrorAt { index, outcome } in write_errors(&reply)? {
+            *outcomes.get_mut(index).ok_or_else(unreadable)? = outcome;
+        }
+        let inserted = outcomes.iter().filter(|outcome| **outcome == InsertOutcome::Inserted).count();
+        let told = reply.get("n").and_then(as_index);
+        if verb == Verb::Insert && told.is_some_and(|told| told != inserted) {
+            return Err(unreadable());
+        }
+        Ok(Ok(outcomes))
     }
 }
 
+/// What is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verb {
+    Insert,
+    Update,
+}
+
+/// A reply that contradicts itself: taking it for anything could lose a row.
+fn unreadable() -> Failure {
+    Failure::new(Reason::Server, "the reply to a write doesn't say what was written")
+}
+
 /// Cuts a list so that each part fits into one command; a part of one item may be larger.
-pub(super) fn chunks<T>(items: &[T], bytes: impl Fn(&T) -> usize) -> Vec<&[T]> {
+pub(super) fn chunks<T>(items: &[T], bytes: impl Fn(&T) -> usize) -> Vec<Range<usize>> {
     let (mut parts, mut start, mut sum) = (Vec::new(), 0, 0);
     for (at, item) in items.iter().enumerate() {
         let size = bytes(item);
         if at > start && sum + size > COMMAND_BYTES {
-            parts.push(&items[start..at]);
+            parts.push(start..at);
             (start, sum) = (at, 0);
         }
         sum += size;
     }
     if start < items.len() {
-        parts.push(&items[start..]);
+        parts.push(start..items.len());
     }
     parts
 }
 
 /// Documents as the array of a command.
-pub(super) fn array<'a>(documents: impl Iterator<Item = &'a RawDocument>) -> RawArrayBuf {
+fn array(documents: &[&RawDocument]) -> RawArrayBuf {
     let mut array = RawArrayBuf::new();
-    for document in documents {
+    for &document in documents {
         array.push(document);
     }
     array
 }
 
 /// One of the reply's write errors.
-pub(super) struct WriteErrorAt {
-    pub(super) index: usize,
-    pub(super) outcome: InsertOutcome,
+struct WriteErrorAt {
+    index: usize,
+    outcome: InsertOutcome,
 }
 
 /// The reply's write errors; a failure if one of them speaks of the server's state and not of a document.
-pub(super) fn write_errors(reply: &Document) -> Result<Vec<WriteErrorAt>, Failure> {
+fn write_errors(reply: &Document) -> Result<Vec<WriteErrorAt>, Failure> {
     let Ok(errors) = reply.get_array("writeErrors") else { return Ok(Vec::new()) };
     errors
         .iter()
@@ -127,7 +188,7 @@ pub(super) fn write_errors(reply: &Document) -> Result<Vec<WriteErrorAt>, Failur
             if failure::reason_of_code(code).is_some() {
                 return Err(failure::of_server(code, error.get_str("errmsg").unwrap_or_default()));
             }
-            let index = error.get("index").and_then(as_index).unwrap_or(usize::MAX / 2);
+            let index = error.get("index").and_then(as_index).ok_or_else(unreadable)?;
             Ok(WriteErrorAt { index, outcome: judge(code, error) })
         })
         .collect()
@@ -175,6 +236,13 @@ fn as_index(index: &Bson) -> Option<usize> {
     match index {
         Bson::Int32(index) => usize::try_from(*index).ok(),
         Bson::Int64(index) => usize::try_from(*index).ok(),
+        // Some servers have one type of number only.
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "checked to be whole and small"
+        )]
+        Bson::Double(index) if index.fract() == 0.0 && (0.0..1e9).contains(index) => Some(*index as usize),
         _ => None,
     }
 }

@@ -1,6 +1,6 @@
 //! What is in the collection already.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::raw::RawDocument;
@@ -9,20 +9,31 @@ use mongodb::bson::{Binary, Bson, Document, RawBsonRef, doc};
 use mongodb::options::{FindOptions, ReadConcern};
 
 use super::Target;
+use super::insert::chunks;
 use crate::record::DuplicateKey;
 use crate::report::Failure;
 
 /// A row's own document, as it stands in the collection.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Copy {
-    /// The hash of the row as it was written last.
-    pub content: Option<[u8; 16]>,
-    /// The column of the last change, if the document has it.
+    /// What stands where the hash of the row belongs, as it was written last; null if there is nothing.
+    pub content: Bson,
+    /// The column of the last change; null if the document doesn't have it.
     pub updated: Bson,
-    /// The export that inserted it.
-    pub export_id: Option<String>,
-    /// The export that wrote it over last.
-    pub updated_by: Option<String>,
+    /// The export that inserted it, and when (RFC 3339).
+    pub inserted_by: Option<(String, String)>,
+    /// The export that wrote it over last, and when (RFC 3339).
+    pub updated_by: Option<(String, String)>,
+    /// Its place in the unique index on the duplicate key, if it has one.
+    pub duplicate_key: Option<[u8; 16]>,
+}
+
+impl Copy {
+    /// Whether it holds the row with this hash.
+    #[must_use]
+    pub fn has_content(&self, hash: &[u8; 16]) -> bool {
+        matches!(&self.content, Bson::Binary(found) if found.bytes == hash)
+    }
 }
 
 /// How duplicates are looked up.
@@ -48,9 +59,10 @@ impl Target {
         if ids.is_empty() {
             return Ok(copies);
         }
-        let mut projection = doc! {
-            "export_metadata.content": 1, "export_metadata.export_id": 1, "export_metadata.updated_by": 1,
-        };
+        let mut projection = Document::new();
+        for name in ["content", "export_id", "exported_at", "updated_by", "updated_at", "duplicate_key"] {
+            projection.insert(format!("export_metadata.{name}"), 1);
+        }
         if let Some(column) = updated_column.filter(|name| is_plain(name)) {
             projection.insert(column, 1);
         }
@@ -73,31 +85,22 @@ impl Target {
         if query.keys.is_empty() || query.columns.is_empty() {
             return Ok(holders);
         }
-        let mut filter = Document::new();
-        let mut projection = doc! { "_id": 1 };
-        for (place, column) in query.columns.iter().enumerate() {
-            let mut values: Vec<Bson> = Vec::with_capacity(query.keys.len());
-            for key in query.keys {
-                match &key.values[place] {
-                    // Absent in any of its forms; `null` also finds documents without the field.
-                    Bson::Null => values.extend([Bson::Null, Bson::String(String::new())]),
-                    value => values.push(value.clone()),
+        let wanted: HashSet<[u8; 16]> = query.keys.iter().map(|key| key.hash).collect();
+        for part in chunks(query.keys, |key| key.weight()) {
+            let keys = &query.keys[part];
+            let filter = filter(query.columns, keys);
+            let projection = projection(query.columns);
+            self.each("look up duplicates", filter, projection, keys.len(), |document| {
+                let key = DuplicateKey::of_document(query.columns, document);
+                if let (Some(key), Ok(Some(id))) = (key, document.get("_id"))
+                    && wanted.contains(&key.hash)
+                    && let Ok(id) = Bson::try_from(id)
+                {
+                    holders.entry(key.hash).or_insert(id);
                 }
-            }
-            filter.insert(column, doc! { "$in": values });
-            projection.insert(column, 1);
+            })
+            .await?;
         }
-        let wanted: std::collections::HashSet<[u8; 16]> = query.keys.iter().map(|key| key.hash).collect();
-        self.each("look up duplicates", filter, projection, query.keys.len(), |document| {
-            let key = DuplicateKey::of_document(query.columns, document);
-            if let (Some(key), Ok(Some(id))) = (key, document.get("_id"))
-                && wanted.contains(&key.hash)
-                && let Ok(id) = Bson::try_from(id)
-            {
-                holders.entry(key.hash).or_insert(id);
-            }
-        })
-        .await?;
         Ok(holders)
     }
 
@@ -111,12 +114,9 @@ impl Target {
         columns: &[String],
         hash: [u8; 16],
     ) -> Result<Option<(Bson, bool)>, Failure> {
-        let value = Binary { subtype: BinarySubtype::Generic, bytes: hash.to_vec() };
         let mut holder = None;
-        let filter = doc! { "export_metadata.duplicate_key": value };
-        let mut projection = doc! { "_id": 1 };
-        projection.extend(columns.iter().map(|column| (column.clone(), Bson::Int32(1))));
-        self.each("look up a duplicate", filter, projection, 1, |document| {
+        let filter = doc! { "export_metadata.duplicate_key": binary(hash) };
+        self.each("look up a duplicate", filter, projection(columns), 1, |document| {
             let holds = DuplicateKey::of_document(columns, document).is_some_and(|key| key.hash == hash);
             let id = document.get("_id").ok().flatten().and_then(|id| Bson::try_from(id).ok());
             holder = id.map(|id| (id, holds));
@@ -155,18 +155,54 @@ impl Target {
 fn copy(document: &RawDocument, updated_column: Option<&str>) -> Copy {
     let metadata = document.get_document("export_metadata").ok();
     let text = |name| metadata.and_then(|metadata| metadata.get_str(name).ok()).map(str::to_owned);
-    let content = metadata
-        .and_then(|metadata| metadata.get_binary("content").ok())
-        .and_then(|binary| binary.bytes.try_into().ok());
-    let updated = updated_column
-        .and_then(|column| document.get(column).ok().flatten())
-        .and_then(|value| Bson::try_from(value).ok());
+    let value = |found: Option<RawBsonRef<'_>>| found.and_then(|value| Bson::try_from(value).ok());
+    let content = value(metadata.and_then(|metadata| metadata.get("content").ok().flatten()));
+    let updated = value(updated_column.and_then(|column| document.get(column).ok().flatten()));
     Copy {
-        content,
+        content: content.unwrap_or(Bson::Null),
         updated: updated.unwrap_or(Bson::Null),
-        export_id: text("export_id"),
-        updated_by: text("updated_by"),
+        inserted_by: text("export_id").zip(text("exported_at")),
+        updated_by: text("updated_by").zip(text("updated_at")),
+        duplicate_key: metadata
+            .and_then(|metadata| metadata.get_binary("duplicate_key").ok())
+            .and_then(|binary| binary.bytes.try_into().ok()),
     }
+}
+
+/// What finds the documents that may hold one of these keys. Columns that no query can name are known by the hash alone,
+/// which only documents of this project bear.
+fn filter(columns: &[String], keys: &[&DuplicateKey]) -> Document {
+    if !columns.iter().all(|column| is_plain(column)) {
+        let hashes: Vec<_> = keys.iter().map(|key| binary(key.hash)).collect();
+        return doc! { "export_metadata.duplicate_key": { "$in": hashes } };
+    }
+    let mut filter = Document::new();
+    for (place, column) in columns.iter().enumerate() {
+        let mut values: Vec<Bson> = Vec::with_capacity(keys.len());
+        for key in keys {
+            match &key.values[place] {
+                // Absent in any of its forms; `null` also finds documents without the field.
+                Bson::Null => values.extend([Bson::Null, Bson::String(String::new())]),
+                value => values.push(value.clone()),
+            }
+        }
+        filter.insert(column, doc! { "$in": values });
+    }
+    filter
+}
+
+/// The columns of a document; all of it, if no query can name them.
+fn projection(columns: &[String]) -> Document {
+    if !columns.iter().all(|column| is_plain(column)) {
+        return Document::new();
+    }
+    let mut projection = doc! { "_id": 1 };
+    projection.extend(columns.iter().map(|column| (column.clone(), Bson::Int32(1))));
+    projection
+}
+
+fn binary(hash: [u8; 16]) -> Binary {
+    Binary { subtype: BinarySubtype::Generic, bytes: hash.to_vec() }
 }
 
 /// Whether a query or projection can speak of a field of this name.

@@ -29,6 +29,7 @@ use mongodb::{Client, Collection, Database};
 
 use crate::report::Failure;
 use heartbeats::Heartbeats;
+use prepare::RefusedIndexes;
 
 pub use insert::{InsertOutcome, MAX_DOCUMENT_BYTES};
 pub use lookup::{Copy, HolderQuery};
@@ -44,6 +45,7 @@ pub struct Target {
     heartbeats: Arc<Heartbeats>,
     deadline: Duration,
     closed: bool,
+    refused_indexes: RefusedIndexes,
 }
 
 impl Target {
@@ -103,6 +105,6 @@ async fn shut_down(client: Client) {
 
 /// Acknowledged by a majority and journaled; the server itself gives up a little before our deadline.
 fn write_concern(deadline: Duration) -> Document {
-    let wtimeout = i64::try_from(deadline.as_millis()).unwrap_or(i64::MAX);
+    let wtimeout = i64::try_from((deadline * 9 / 10).as_millis().max(1)).unwrap_or(i64::MAX);
     doc! { "w": "majority", "j": true, "wtimeout": wtimeout }
 }

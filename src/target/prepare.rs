@@ -1,5 +1,8 @@
 //! The collection itself: which one it is, and the indexes that the promises need.
 
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
 use mongodb::bson::spec::BinarySubtype;
 use mongodb::bson::{Bson, Document, doc};
 
@@ -9,8 +12,14 @@ use crate::report::{Failure, Reason};
 /// The unique index that closes the race between hosts.
 const RACE_INDEX: &str = "mongo_uplink_duplicate_key";
 
-/// The index by which duplicates are looked up.
+/// What the name of the index by which duplicates are looked up begins with; its columns follow.
 const LOOKUP_INDEX: &str = "mongo_uplink_duplicates";
+
+/// When indexes that were refused are tried again: each try may cost the server a scan of the collection.
+const RETRY_INDEXES: Duration = Duration::from_secs(600);
+
+/// When indexes were refused last: of which collection, and why.
+pub(super) type RefusedIndexes = Mutex<Option<(Instant, String, Failure)>>;
 
 /// What there is to know of the collection before rows are sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,16 +60,32 @@ impl Target {
             }
             uuid = self.uuid().await?;
         }
-        let indexes = match self.make_indexes(duplicate_key).await {
-            Ok(()) => Indexes::Ready,
-            Err(failure) if is_passing(&failure) => return Err(failure),
-            Err(failure) => Indexes::Missing(failure),
-        };
         let name = format!("{}.{}", self.database.name(), self.collection.name());
-        Ok(match uuid {
-            Known::Uuid(uuid) => Prepared { id: format!("{name} {uuid}"), has_uuid: true, indexes },
-            Known::Absent | Known::Unknown => Prepared { id: name, has_uuid: false, indexes },
-        })
+        let (id, has_uuid) = match uuid {
+            Known::Uuid(uuid) => (format!("{name} {uuid}"), true),
+            Known::Absent | Known::Unknown => (name, false),
+        };
+        let indexes = self.indexes(&id, duplicate_key).await?;
+        Ok(Prepared { id, has_uuid, indexes })
+    }
+
+    /// Makes the indexes, unless this collection refused them a short while ago.
+    async fn indexes(&self, id: &str, duplicate_key: &[String]) -> Result<Indexes, Failure> {
+        let refused = self.refused_indexes.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some((at, of, failure)) = refused
+            && of == id
+            && at.elapsed() < RETRY_INDEXES
+        {
+            return Ok(Indexes::Missing(failure));
+        }
+        let made = match self.make_indexes(duplicate_key).await {
+            Ok(()) => Ok(()),
+            Err(failure) if is_passing(&failure) => return Err(failure),
+            Err(failure) => Err(failure),
+        };
+        let refused = made.as_ref().err().map(|failure| (Instant::now(), id.to_owned(), failure.clone()));
+        *self.refused_indexes.lock().unwrap_or_else(PoisonError::into_inner) = refused;
+        Ok(made.map_or_else(Indexes::Missing, |()| Indexes::Ready))
     }
 
     /// The id of the collection as [`Target::prepare`] told it, looked up again; `None` if it is gone.
@@ -107,7 +132,8 @@ impl Target {
             let mut key: Document =
                 duplicate_key.iter().map(|column| (column.clone(), Bson::Int32(1))).collect();
             key.insert("_id", 1);
-            missing.push(doc! { "key": key, "name": LOOKUP_INDEX });
+            let name = format!("{LOOKUP_INDEX}_{}", duplicate_key.join("_"));
+            missing.push(doc! { "key": key, "name": name });
         }
         let race = doc! { "export_metadata.duplicate_key": 1 };
         if !existing.contains(&race) {
@@ -141,9 +167,9 @@ impl Target {
         Ok(batch
             .iter()
             .filter_map(Bson::as_document)
-            // A partial or sparse index doesn't hold every document.
+            // A partial or sparse index doesn't hold every document, a collation's or a hidden one serves no query of ours.
             .filter(|index| {
-                index.get("sparse").is_none()
+                ["sparse", "collation", "hidden"].iter().all(|option| index.get(option).is_none())
                     && (index.get("partialFilterExpression").is_none()
                         || index.get_str("name").is_ok_and(|name| name == RACE_INDEX))
             })

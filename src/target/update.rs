@@ -6,12 +6,16 @@
 
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::raw::{RawDocument, RawDocumentBuf};
-use mongodb::bson::{Binary, Bson, Document, RawBsonRef, cstr, doc};
+use mongodb::bson::{Bson, Document, RawBsonRef, doc};
 
-use super::insert::{InsertOutcome, MAX_DOCUMENT_BYTES, array, chunks, write_errors};
+use super::insert::{InsertOutcome, MAX_DOCUMENT_BYTES, Verb};
 use super::lookup::is_plain;
 use super::{Copy, Target};
 use crate::report::{Failure, Reason};
+
+/// A statement of more bytes doesn't fit into a command: a command may be 16 KiB larger than a document, and has other
+/// parts.
+const MAX_STATEMENT_BYTES: usize = MAX_DOCUMENT_BYTES + 12 * 1024;
 
 /// A row to be written over its copy.
 #[derive(Clone, Debug)]
@@ -53,29 +57,24 @@ impl Target {
         let too_large =
             || UpdateOutcome::Rejected { code: 10_334, detail: "it is too large to be updated".to_owned() };
         let mut outcomes = vec![UpdateOutcome::Sent; updates.len()];
-        let mut statements = Vec::with_capacity(updates.len());
+        let (mut places, mut statements) = (Vec::new(), Vec::new());
         for (at, update) in updates.iter().enumerate() {
             let statement = RawDocumentBuf::try_from(&statement(update)?).map_err(|_| unencodable())?;
-            if statement.as_bytes().len() > MAX_DOCUMENT_BYTES {
+            if statement.as_bytes().len() > MAX_STATEMENT_BYTES {
                 outcomes[at] = too_large();
             } else {
-                statements.push((at, statement));
+                places.push(at);
+                statements.push(statement);
             }
         }
-        for chunk in chunks(&statements, |(_, statement)| statement.as_bytes().len()) {
-            let mut command = RawDocumentBuf::new();
-            command.append(cstr!("update"), self.collection.name());
-            command.append(cstr!("ordered"), false);
-            command.append(cstr!("updates"), array(chunk.iter().map(|(_, statement)| statement.as_ref())));
-            let reply = self.write("update", command).await?;
-            for error in write_errors(&reply)? {
-                let Some(&(at, _)) = chunk.get(error.index) else { continue };
-                outcomes[at] = match error.outcome {
-                    InsertOutcome::SameDuplicateKey => UpdateOutcome::SameDuplicateKey,
-                    InsertOutcome::Rejected { code, detail } => UpdateOutcome::Rejected { code, detail },
-                    InsertOutcome::Inserted | InsertOutcome::SameId => UpdateOutcome::Sent,
-                };
-            }
+        let statements: Vec<&RawDocument> = statements.iter().map(AsRef::as_ref).collect();
+        let replies = self.write(Verb::Update, &statements).await?;
+        for (at, reply) in places.into_iter().zip(replies) {
+            outcomes[at] = match reply {
+                InsertOutcome::SameDuplicateKey => UpdateOutcome::SameDuplicateKey,
+                InsertOutcome::Rejected { code, detail } => UpdateOutcome::Rejected { code, detail },
+                InsertOutcome::Inserted | InsertOutcome::SameId => UpdateOutcome::Sent,
+            };
         }
         Ok(outcomes)
     }
@@ -97,23 +96,29 @@ fn statement(update: &Update<'_>) -> Result<Document, Failure> {
             }
         }
     }
+    // Somebody may have put anything in its place.
+    let is_document = doc! { "$eq": [{ "$type": "$export_metadata" }, "object"] };
+    let others = doc! { "$cond": [is_document, "$export_metadata", {}] };
     let mut pipeline = vec![doc! { "$replaceWith": { "$mergeObjects": [
         "$$ROOT",
         { "$literal": columns },
-        { "export_metadata": { "$mergeObjects": ["$export_metadata", { "$literal": metadata }] } },
+        { "export_metadata": { "$mergeObjects": [others, { "$literal": metadata }] } },
     ] } }];
     if !update.with_duplicate_key {
         pipeline.push(doc! { "$unset": "export_metadata.duplicate_key" });
     }
     let mut query = doc! { "_id": update.id };
     if let Some(column) = update.updated_column.filter(|name| is_plain(name)) {
-        query.insert(column, update.seen.updated.clone());
+        query.extend(is_still(column, &update.seen.updated));
     }
-    let content = update.seen.content.map_or(Bson::Null, |content| {
-        Bson::Binary(Binary { subtype: mongodb::bson::spec::BinarySubtype::Generic, bytes: content.to_vec() })
-    });
-    query.insert("export_metadata.content", content);
+    query.extend(is_still("export_metadata.content", &update.seen.content));
     Ok(doc! { "q": query, "u": pipeline, "multi": false, "upsert": false })
+}
+
+/// The condition that a field is what it was. `$eq`, as a value alone may be taken for an operator or a pattern; nothing
+/// for what no query can ask for.
+fn is_still(field: &str, seen: &Bson) -> Option<(String, Bson)> {
+    (*seen != Bson::Undefined).then(|| (field.to_owned(), doc! { "$eq": seen.clone() }.into()))
 }
 
 /// What an update changes of the metadata: which export inserted the document, and when, stays.

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use mongo_uplink::config::{Config, Sources};
 use mongo_uplink::export::{Depth, Exporter};
-use mongo_uplink::ledger::{Record, Store};
+use mongo_uplink::ledger::{Record, Standing, Store};
 use mongo_uplink::record::{Fingerprinter, Value};
-use mongo_uplink::report::{ExportStatus, Outcome, RunRequest, Timestamp, Trigger};
+use mongo_uplink::report::{ExportStatus, Outcome, Progress, RunRequest, Timestamp, Trigger};
 use mongo_uplink::source::{Reader, RowRef, Visitor};
 use mongo_uplink::target::Ways;
 use mongodb::bson::doc;
@@ -43,7 +43,7 @@ fn a_new_row_does_not_wait_for_a_comparison_in_progress() {
     let mut exporter =
         Exporter::new(Arc::clone(&config), SOURCE.to_owned(), Arc::clone(&store), status, stop);
     let request = RunRequest { trigger: Trigger::Automatic, batch_size: 100, skip_duplicates: true };
-    let ways = Ways::new(config.mongodb.clone());
+    let ways = Ways::new(config.mongodb.clone(), config.probe.online_interval);
     let target = runtime.block_on(ways.connect(PATIENCE)).expect("the server is there");
     // Of an empty table, so that the ledger belongs to the collection.
     runtime.block_on(exporter.automatic(&target, Depth::Full, &request)).expect("nothing is in the way");
@@ -106,9 +106,12 @@ fn remember_all(config: &Config, store: &Store) {
             code: None,
             detail: "",
             duplicate_of: None,
+            moved: false,
         })
         .collect();
-    store.with(|ledger| ledger.record(1, &records, Timestamp::now())).expect("our own directory");
+    let progress = Progress::default();
+    let standing = || Standing { run: 1, progress: &progress, written_at: "" };
+    store.with(|ledger| ledger.record(standing(), &records, Timestamp::now())).expect("our own directory");
 }
 
 fn config(path: &Path, database: &str) -> Config {

@@ -93,6 +93,7 @@ fn idle(message: &str) -> Value {
             "trigger": null,
             "updated_records": 0,
             "duplicate_records": 0,
+            "kept_records": 0,
             "reason": null,
             "waiting_for": null
         },

@@ -284,7 +284,7 @@ impl World {
         if let Some(target) = &self.target {
             return Arc::clone(target);
         }
-        let ways = Ways::new(self.config.mongodb.clone());
+        let ways = Ways::new(self.config.mongodb.clone(), self.config.probe.online_interval);
         let connected =
             wait_for(PATIENCE, "connect", async move { ways.connect(Duration::from_secs(5)).await });
         let target = Arc::new(connected.expect("MongoDB is there"));

@@ -10,6 +10,7 @@ pub(super) const SET: &str = "rs";
 pub struct Builder {
     pub(super) arguments: Vec<String>,
     pub(super) uri_options: String,
+    pub(super) login: bool,
 }
 
 impl Builder {
@@ -26,6 +27,14 @@ impl Builder {
     pub fn uri_option(mut self, option: &str) -> Self {
         self.uri_options.push('&');
         self.uri_options.push_str(option);
+        self
+    }
+
+    /// Lets nobody in without a name and a password. The test's own connection strings have those of a user that may do
+    /// everything; [`Mongod::uri_as`] has another's.
+    #[must_use]
+    pub fn with_login(mut self) -> Self {
+        self.login = true;
         self
     }
 

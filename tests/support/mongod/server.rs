@@ -1,9 +1,11 @@
 //! One `mongod` process.
 
 use std::fs::{self, File, OpenOptions};
+use std::io::Write;
 use std::net::{Ipv4Addr, TcpStream};
+use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -20,6 +22,8 @@ use crate::support::{guardian, ports};
 
 /// How long a start may take on a machine with much else to do.
 const START: Duration = Duration::from_secs(60);
+/// The user that may do everything, where a login is needed; his password is his name.
+const ROOT: &str = "root";
 /// How many lines of its log a panic shows.
 const TAIL: usize = 25;
 
@@ -36,6 +40,8 @@ struct Life {
     process: Option<Child>,
     /// Whether the data belong to a set already; they outlive the process.
     initiated: bool,
+    /// Whether there is a user that may do everything.
+    has_root: bool,
 }
 
 impl Mongod {
@@ -79,7 +85,22 @@ impl Mongod {
 
     /// The connection string by way of another port, such as that of a proxy.
     pub fn uri_at(&self, port: u16) -> String {
-        format!("mongodb://127.0.0.1:{port}/?directConnection=true{}", self.settings.uri_options)
+        if self.settings.login { self.uri_with(port, &login(ROOT, ROOT)) } else { self.uri_with(port, "") }
+    }
+
+    /// The connection string of a user of the database `admin`.
+    pub fn uri_as(&self, user: &str, password: &str) -> String {
+        self.uri_with(self.port, &login(user, password))
+    }
+
+    fn uri_with(&self, port: u16, login: &str) -> String {
+        format!("mongodb://{login}127.0.0.1:{port}/?directConnection=true{}", self.settings.uri_options)
+    }
+
+    /// A client that doesn't log in. Until there is a user, it may make the set and the first one.
+    #[track_caller]
+    fn stranger(&self) -> Mongo {
+        Mongo::connect(&self.uri_with(self.port, ""))
     }
 
     /// A client of this server.
@@ -103,6 +124,11 @@ impl Mongod {
             self.initiate(doc! { "_id": SET, "members": [{ "_id": 0, "host": self.host() }] });
         }
         self.wait_for_role("a writable primary", |role| role == Role::Primary);
+        if self.settings.login && !std::mem::replace(&mut self.life().has_root, true) {
+            let stranger = self.stranger();
+            stranger.run("admin", doc! { "createUser": ROOT, "pwd": ROOT, "roles": ["root"] });
+            stranger.close();
+        }
     }
 
     /// Starts a reserved server that stays a member without a set.
@@ -157,6 +183,9 @@ impl Mongod {
         command.args(["--setParameter", "diagnosticDataCollectionEnabled=false"]);
         // Fail points (`configureFailPoint`) are refused without it.
         command.args(["--setParameter", "enableTestCommands=1"]);
+        if self.settings.login {
+            command.arg("--keyFile").arg(self.key_file());
+        }
         command.args(&self.settings.arguments);
         let log = self.open_log();
         let same_log = log.try_clone().expect("a file can be cloned");
@@ -179,7 +208,7 @@ impl Mongod {
     /// Makes the data a set of these members.
     #[track_caller]
     pub(super) fn initiate(&self, configuration: Document) {
-        let client = self.client();
+        let client = self.stranger();
         client.run("admin", doc! { "replSetInitiate": configuration });
         client.close();
         self.life().initiated = true;
@@ -188,7 +217,7 @@ impl Mongod {
     /// Waits until the server says that it is what is wanted.
     #[track_caller]
     pub(super) fn wait_for_role(&self, what: &str, wanted: impl Fn(Role) -> bool) {
-        let client = self.client();
+        let client = self.stranger();
         self.wait_or_show_log(what, || client.hello().is_some_and(|hello| wanted(hello.role)));
         client.close();
     }
@@ -226,6 +255,16 @@ impl Mongod {
         status.lines().any(|line| line.starts_with("State:") && line.contains('T'))
     }
 
+    /// What the members of a set know each other by; with it, clients have to log in.
+    fn key_file(&self) -> PathBuf {
+        let path = self.directory.path().join("key");
+        // Refused if anybody else may read it.
+        let file = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&path);
+        let mut file = file.expect("the server's directory is writable");
+        file.write_all(b"bm90IGEgc2VjcmV0").expect("the server's directory is writable");
+        path
+    }
+
     fn open_log(&self) -> File {
         let path = self.directory.path().join("log");
         OpenOptions::new().create(true).append(true).open(path).expect("the server's directory is writable")
@@ -244,6 +283,10 @@ impl Drop for Mongod {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+fn login(user: &str, password: &str) -> String {
+    format!("{user}:{password}@")
 }
 
 fn tail(path: &Path) -> String {
