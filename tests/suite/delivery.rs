@@ -71,15 +71,19 @@ fn rows_are_exported_by_themselves_as_soon_as_mongodb_appears() {
         let daemon = scene.daemon().start();
         wait_link(&daemon, "a long outage", |link| link["attempts"].as_u64() > Some(5));
         assert_eq!(scene.count(), 0);
+        let mark = daemon.log().mark();
         proxy.open();
         let begun = Instant::now();
+        daemon.wait_log_after(mark, "connectivity_restored");
+        let noticed = begun.elapsed();
         eventually(PATIENCE, "a document", || (scene.count() > 0).then_some(()));
+        println!("from an open port to its notice {noticed:?}, to the first document {:?}", begun.elapsed());
         times.push(begun.elapsed());
         scene.wait_count(250);
         let status = wait_completed(&daemon);
         assert_eq!((&status["successful_records"], &status["trigger"]), (&250.into(), &"automatic".into()));
     }
-    println!("from an open port to the first document: {times:?}, median {:?}", median(times.clone()));
+    println!("from an open port to the first document of a new collection: median {:?}", median(times));
 }
 
 #[test]
@@ -159,8 +163,9 @@ fn the_backoff_grows_to_its_cap_and_begins_anew_after_a_success() {
     assert_eq!(daemon.post("/api/export/sqlite-to-mongodb").0, 200);
     daemon.wait_log_after(mark, "connectivity_lost");
     eventually(PATIENCE, "failures anew", || grown(&delays(mark)).then_some(()));
+    // The first may be the export's own, which was lost; then those of the probes follow.
     let anew = delays(mark);
-    assert!(anew[0] <= 40 && anew.windows(2).all(|pair| pair[0] <= pair[1] + 1), "{anew:?}");
+    assert!(anew[0] <= 40 && anew[4] >= 2 * anew[1] && anew[4] <= 200, "{anew:?}");
 }
 
 fn close(told: &[u64], drawn: &[u64]) -> bool {
