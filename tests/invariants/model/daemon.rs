@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::mpsc;
 use std::thread;
+use std::time::Duration;
 
 use mongo_uplink::config::Config;
 use mongo_uplink::export::{Depth, Exporter, PassEnd, PassError, Pulse, abandon, claim};
@@ -16,7 +17,10 @@ use tokio::task::JoinHandle;
 
 use super::script::Pass;
 use crate::support::runtime::{spawn, wait_for};
-use crate::support::wait::{PATIENCE, eventually};
+use crate::support::wait::eventually;
+
+/// The deadline of one pass, on a machine with much else to do.
+pub(super) const DEADLINE: Duration = Duration::from_secs(90);
 
 /// How a pass ended.
 pub(super) type Ended = Result<PassEnd, PassError>;
@@ -77,7 +81,7 @@ impl Daemon {
     /// Gives up a pass that waits for the network.
     pub(super) fn give_up(&self, task: JoinHandle<Ended>) {
         task.abort();
-        let ended = wait_for(PATIENCE, "the end of a pass that was given up", task);
+        let ended = wait_for(DEADLINE, "the end of a pass that was given up", task);
         assert!(ended.is_err_and(|error| error.is_cancelled()), "it was waiting for the network");
         abandon(&self.status, None, "given up");
     }
@@ -100,12 +104,12 @@ impl Daemon {
         let answers = self.pulse.borrow_and_update().answers;
         answer();
         let mut pulse = self.pulse.clone();
-        wait_for(PATIENCE, "the batch's last answer", async move {
+        wait_for(DEADLINE, "the batch's last answer", async move {
             pulse.wait_for(|pulse| pulse.answers > answers).await.map(drop).expect("the exporter lives on");
         });
         self.give_up(task);
         drop(go);
         holder.join().expect("it only waits").expect("it does nothing");
-        eventually(PATIENCE, "the late record", || (Arc::strong_count(&self.store) == 2).then_some(()));
+        eventually(DEADLINE, "the late record", || (Arc::strong_count(&self.store) == 2).then_some(()));
     }
 }

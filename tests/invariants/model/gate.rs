@@ -43,6 +43,8 @@ struct State {
     epoch: u32,
     /// Whether something is in the trap.
     caught: bool,
+    /// Whether what is in the trap is sent once more than it was meant to be.
+    echo: bool,
 }
 
 impl Gate {
@@ -76,11 +78,18 @@ impl Gate {
         self.shared.state.send_modify(|state| state.caught = false);
     }
 
+    /// As [`Gate::release`]; the request in the trap is sent on another connection first, as if it had been on its way
+    /// for longer.
+    pub(super) fn release_with_echo(&self) {
+        self.shared.state.send_modify(|state| state.echo = true);
+        self.release();
+    }
+
     /// Cuts all connections; what is in the trap is lost.
     pub(super) fn cut(&self) {
         *self.shared.trap.lock().unwrap_or_else(PoisonError::into_inner) = None;
         // Both at once: what is held must not slip through.
-        self.shared.state.send_modify(|state| *state = State { epoch: state.epoch + 1, caught: false });
+        self.shared.state.send_modify(|state| *state = State { epoch: state.epoch + 1, ..State::default() });
     }
 
     /// Waits until something is in the trap.
@@ -126,6 +135,9 @@ async fn pump(mut client: TcpStream, target: u16, shared: &Shared, born: u32) ->
                 trapped = shared.is_for_trap(&requests[..length]);
                 if trapped == Some(Place::Request) {
                     shared.hold(born).await?;
+                    if shared.takes_echo() {
+                        echo(target, &requests[..length]).await?;
+                    }
                 }
                 server.write_all(&requests[..length]).await?;
             }
@@ -143,7 +155,21 @@ async fn pump(mut client: TcpStream, target: u16, shared: &Shared, born: u32) ->
     }
 }
 
+/// Sends a request on a connection of its own and waits for its reply.
+async fn echo(target: u16, request: &[u8]) -> std::io::Result<()> {
+    let mut server = TcpStream::connect((Ipv4Addr::LOCALHOST, target)).await?;
+    server.write_all(request).await?;
+    // Its first bytes come when the command was carried out.
+    server.read(&mut [0; 1024]).await.map(drop)
+}
+
 impl Shared {
+    fn takes_echo(&self) -> bool {
+        let mut echo = false;
+        self.state.send_modify(|state| echo = std::mem::take(&mut state.echo));
+        echo
+    }
+
     fn is_for_trap(&self, request: &[u8]) -> Option<Place> {
         let name = request.get(COMMAND_OFFSET..)?;
         if !WRITES.iter().any(|write| name.starts_with(write)) {

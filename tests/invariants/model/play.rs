@@ -6,7 +6,7 @@ use mongodb::bson::Bson;
 
 use super::daemon::Ended;
 use super::rules::{Broken, Extent, Look, Rules, Written};
-use super::script::{Edit, Fault, Loss, Op, Pass, Script};
+use super::script::{Edit, Fault, Loss, Op, Pass, Race, Script};
 use super::world::{Met, SOURCE, World};
 use crate::support::mongo::Mongo;
 
@@ -23,6 +23,7 @@ enum Around {
     },
     Fault(u8, Fault),
     Loss(u8, Loss),
+    Race(u8, Race),
 }
 
 /// A script on the stage.
@@ -89,6 +90,7 @@ impl Play<'_> {
             Op::Pass(pass) => self.look(*pass, Around::Nothing)?,
             Op::Broken(pass, number, fault) => self.look(*pass, Around::Fault(*number, *fault))?,
             Op::Bereft(pass, number, loss) => self.look(*pass, Around::Loss(*number, *loss))?,
+            Op::Raced(pass, number, race) => self.look(*pass, Around::Race(*number, *race))?,
             Op::Restart => {
                 world.restart();
                 self.owed = None;
@@ -129,13 +131,18 @@ impl Play<'_> {
     }
 
     fn look_now(&mut self, pass: Pass, request: RunRequest, around: Around) -> Result<(), Broken> {
-        let (before, told) = (self.world.documents(), self.world.status());
+        let (mut before, told) = (self.world.documents(), self.world.status());
+        let mut meanwhile = None;
         self.dropped = false;
         let met = match around {
             Around::Nothing => Met::Nothing(self.world.pass(pass, request, false)),
             Around::Again { .. } => Met::Nothing(self.world.pass(pass, request, true)),
             Around::Fault(number, fault) => self.world.broken_pass(pass, request, number, fault),
             Around::Loss(number, loss) => self.world.bereft_pass(pass, request, number, loss),
+            Around::Race(number, race) => {
+                let note = |before, after| meanwhile = Some((before, after));
+                self.world.raced_pass(pass, request, number, race, note)
+            }
         };
         let complete = matches!(&met, Met::Nothing(Ok(_)) | Met::Ended(Ok(_)));
         let extent = match (complete, pass, around) {
@@ -147,8 +154,16 @@ impl Play<'_> {
         };
         let (rows, after) = (self.world.rows(), self.world.documents());
         let skip_duplicates = request.skip_duplicates;
+        let mut written = Written::default();
+        if let Some((then, since)) = meanwhile {
+            // Two looks in one: somebody else wrote in between.
+            let look =
+                Look { rows: &rows, before: &before, after: &then, extent: Extent::Some, skip_duplicates };
+            written = self.rules.judge(&look)?;
+            before = since;
+        }
         let look = Look { rows: &rows, before: &before, after: &after, extent, skip_duplicates };
-        let written = self.rules.judge(&look)?;
+        written += self.rules.judge(&look)?;
         self.judge_counters(&told, written, complete)?;
 
         let killed = matches!(around, Around::Fault(_, Fault::KillBeforeSend | Fault::KillBeforeReply));

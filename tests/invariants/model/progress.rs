@@ -9,7 +9,7 @@ use crate::support::mongod::shared_mongod;
 
 #[test]
 fn a_look_through_a_long_table_that_holds_nothing_new_is_seen_to_get_on() {
-    const ROWS: usize = 8_001;
+    const ROWS: usize = 4_001;
     let script =
         Script { skip_duplicates: true, updates: Updates::Newer, batch_size: 1_000, story: Vec::new() };
     let mut world = World::new(&script, &shared_mongod().client());
@@ -21,7 +21,7 @@ fn a_look_through_a_long_table_that_holds_nothing_new_is_seen_to_get_on() {
     world.pass(Pass::Full, request, false).expect("nothing is in its way");
     assert_eq!(world.status(), told, "nothing was sent");
     let more = world.steps() - steps;
-    assert!(more >= 5, "{more} steps over {ROWS} rows: a slow disk would be taken for a stall");
+    assert!(more >= 3, "{more} steps over {ROWS} rows: a slow disk would be taken for a stall");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use mongo_uplink::config::Updates;
 use super::play::play;
 use super::script::Op::*;
 use super::script::Person::*;
-use super::script::{Change, Edit, Fault, Loss, Op, Pass, Script};
+use super::script::{Change, Edit, Fault, Loss, Op, Pass, Race, Script};
 use crate::support::mongod::shared_mongod;
 
 #[track_caller]
@@ -40,5 +40,29 @@ fn a_manual_export_that_broke_off_begins_anew_if_the_collection_was_dropped_sinc
         Op::Broken(Pass::Manual { skip_duplicates: true }, 1, Fault::CutBeforeReply),
         DropCollection,
         Op::Pass(Pass::Tail),
+    ]);
+}
+
+#[test]
+fn a_rival_who_is_faster_and_a_command_that_arrives_twice_double_nothing_and_lose_nobody() {
+    holds(vec![
+        Op::Pass(Pass::Full),
+        Insert(vec![Anna, Ben, Nobody]),
+        Raced(Pass::Full, 0, Race::Rival(Anna)),
+        Insert(vec![Nobody, Cleo, Nobody]),
+        Raced(Pass::Tail, 0, Race::Echo),
+        Update(0, Change::To(Nobody)),
+        Raced(Pass::Full, 0, Race::Echo),
+    ]);
+}
+
+#[test]
+fn a_person_whose_key_only_lives_on_in_the_metadata_of_somebody_else_s_document_is_no_duplicate() {
+    holds(vec![
+        Op::Pass(Pass::Full),
+        RivalExports(Anna),
+        OtherEdits(0, Edit::To(Ben)),
+        Insert(vec![Cleo, Anna, Nobody]),
+        Op::Pass(Pass::Full),
     ]);
 }

@@ -11,6 +11,7 @@
 //!   look, a lost ledger or a change of the row ends both.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::AddAssign;
 
 use mongo_uplink::config::Updates;
 use mongodb::bson::{Bson, Document};
@@ -46,6 +47,13 @@ pub(super) struct Look<'a> {
 pub(super) struct Written {
     pub(super) inserted: u64,
     pub(super) updated: u64,
+}
+
+impl AddAssign for Written {
+    fn add_assign(&mut self, more: Self) {
+        self.inserted += more.inserted;
+        self.updated += more.updated;
+    }
 }
 
 /// The rules, with what has to be remembered to apply them.

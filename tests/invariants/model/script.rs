@@ -72,6 +72,15 @@ pub(super) enum Loss {
     Corrupted,
 }
 
+/// What comes between a pass's look at the collection and its write command, which then goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Race {
+    /// Another host's exporter writes a row of this person.
+    Rival(Person),
+    /// The same command arrives from a connection that was given up.
+    Echo,
+}
+
 /// One event. Numbers of rows and documents are taken modulo how many there are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Op {
@@ -100,6 +109,8 @@ pub(super) enum Op {
     Broken(Pass, u8, Fault),
     /// A pass; around its write command of this number the ledger is lost.
     Bereft(Pass, u8, Loss),
+    /// A pass; its write command of this number is overtaken.
+    Raced(Pass, u8, Race),
     Restart,
     DeleteLedger,
     CorruptLedger,
@@ -148,6 +159,7 @@ fn op() -> impl Strategy<Value = Op> {
         6 => pass().prop_map(Op::Pass),
         6 => (pass(), 0..3u8, fault()).prop_map(|(pass, command, fault)| Op::Broken(pass, command, fault)),
         1 => (pass(), 0..3u8, loss()).prop_map(|(pass, command, loss)| Op::Bereft(pass, command, loss)),
+        3 => (pass(), 0..3u8, race()).prop_map(|(pass, command, race)| Op::Raced(pass, command, race)),
         1 => Just(Op::Restart),
         1 => Just(Op::DeleteLedger),
         1 => Just(Op::CorruptLedger),
@@ -199,6 +211,10 @@ fn fault() -> impl Strategy<Value = Fault> {
         Fault::KillBeforeReply,
         Fault::StallBeforeRecord,
     ])
+}
+
+fn race() -> impl Strategy<Value = Race> {
+    prop_oneof![2 => person().prop_map(Race::Rival), 1 => Just(Race::Echo)]
 }
 
 fn loss() -> impl Strategy<Value = Loss> {

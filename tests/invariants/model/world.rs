@@ -18,14 +18,13 @@ use tempfile::TempDir;
 use tokio::task::JoinHandle;
 
 use super::application::{Application, columns_of};
-use super::daemon::{Daemon, Ended};
+use super::daemon::{DEADLINE, Daemon, Ended};
 use super::gate::{Gate, Place};
 use super::rules::Rows;
-use super::script::{Edit, Fault, Loss, Pass, Person, Script};
+use super::script::{Edit, Fault, Loss, Pass, Person, Race, Script};
 use crate::support::mongo::Mongo;
 use crate::support::mongod::shared_mongod;
 use crate::support::runtime::{spawn, wait_for};
-use crate::support::wait::PATIENCE;
 
 /// The database of all cases; each has a collection of its own.
 const DATABASE: &str = "model";
@@ -193,7 +192,7 @@ impl World {
     pub(super) fn manual_offline(&mut self, pass: Pass, request: RunRequest) -> Ended {
         let failure = Failure::new(Reason::Unreachable, "it is offline");
         let task = self.daemon().begin(Err(failure), pass, request, false);
-        wait_for(PATIENCE, "a manual export offline", task).expect("a pass doesn't panic")
+        wait_for(DEADLINE, "a manual export offline", task).expect("a pass doesn't panic")
     }
 
     /// A whole pass.
@@ -243,6 +242,33 @@ impl World {
         Met::Ended(self.end(task))
     }
 
+    /// A pass that is overtaken, if it gets that far, and goes on. `meanwhile` is shown the collection before and after
+    /// the other's write.
+    pub(super) fn raced_pass(
+        &mut self,
+        pass: Pass,
+        request: RunRequest,
+        number: u8,
+        race: Race,
+        meanwhile: impl FnOnce(Vec<Document>, Vec<Document>),
+    ) -> Met {
+        let task = match self.trapped(Place::Request, pass, request, number) {
+            Ok(task) => task,
+            Err(ended) => return Met::Nothing(ended),
+        };
+        match race {
+            Race::Rival(person) => {
+                let before = self.documents();
+                self.rival_exports(person);
+                meanwhile(before, self.documents());
+                self.gate.release();
+            }
+            Race::Echo => self.gate.release_with_echo(),
+        }
+        // It is as if nothing had happened.
+        Met::Nothing(self.end(task))
+    }
+
     /// Begins a pass and waits until its write command of this number is in the trap; or for its end, if it makes no
     /// such command.
     fn trapped(
@@ -255,7 +281,7 @@ impl World {
         self.gate.set_trap(place, number);
         let caught = self.gate.caught();
         let mut task = self.begin(pass, request, false);
-        let met = wait_for(PATIENCE, "a pass in the trap", async move {
+        let met = wait_for(DEADLINE, "a pass in the trap", async move {
             tokio::select! {
                 ended = &mut task => Err(ended.expect("a pass doesn't panic")),
                 () = caught => Ok(task),
@@ -273,7 +299,7 @@ impl World {
     }
 
     fn end(&mut self, task: JoinHandle<Ended>) -> Ended {
-        let ended = wait_for(PATIENCE, "the end of a pass", task).expect("a pass doesn't panic");
+        let ended = wait_for(DEADLINE, "the end of a pass", task).expect("a pass doesn't panic");
         if matches!(ended, Err(PassError::Target(_))) {
             self.disconnect();
         }
@@ -286,7 +312,7 @@ impl World {
         }
         let ways = Ways::new(self.config.mongodb.clone(), self.config.probe.online_interval);
         let connected =
-            wait_for(PATIENCE, "connect", async move { ways.connect(Duration::from_secs(5)).await });
+            wait_for(DEADLINE, "connect", async move { ways.connect(Duration::from_secs(5)).await });
         let target = Arc::new(connected.expect("MongoDB is there"));
         self.target = Some(Arc::clone(&target));
         target
