@@ -308,7 +308,7 @@ fn a_connection_string_that_cannot_be_used_is_options() {
         expect(uri, Reason::Options, "written as %XX", AT_ONCE);
     }
     expect("mongodb://h/?maxPoolSize=many", Reason::Options, "maxPoolSize", AT_ONCE);
-    expect("mongodb://h/?readPreference=any", Reason::Options, "readPreference", AT_ONCE);
+    expect("mongodb://h/?directConnection=perhaps", Reason::Options, "directConnection", AT_ONCE);
 }
 
 #[test]
