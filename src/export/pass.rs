@@ -77,6 +77,8 @@ pub struct Pulse {
     pub steps: u64,
     /// Times that MongoDB did what was asked of it.
     pub answers: u64,
+    /// Batches whose outcome was written down: rows that aren't pending any more.
+    pub recorded: u64,
 }
 
 /// The part of the time that full comparisons may take while the table changes: one in this many.
@@ -389,6 +391,7 @@ impl Exporter {
                 .await?;
                 *run = Some(carried);
                 result?;
+                self.pulse.send_modify(|pulse| pulse.recorded += 1);
                 if manual.is_some() {
                     self.broken_off = scan.position().map(|position| (*request, position));
                 }

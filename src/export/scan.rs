@@ -2,6 +2,7 @@
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use super::candidate::Candidate;
 use super::rank::Ranks;
@@ -18,6 +19,9 @@ const PAGE_ROWS: u32 = 2_000;
 
 /// Documents waiting to be sent, in bytes: the bound on memory when rows are large. One more row may come on top.
 const BATCH_BYTES: usize = 4 * 1024 * 1024;
+
+/// Work on a batch is interrupted after this long, so that whoever watches sees it get on though nothing is found.
+const TURN: Duration = Duration::from_secs(1);
 
 /// What a scan is to find.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,12 +112,14 @@ impl Scan {
         if let Some(Position::Rowid(rowid)) = self.after { Some(rowid) } else { None }
     }
 
-    /// The next candidates, at most `size` of them; fewer only at the table's end, or if they are large. `stop` is asked
-    /// between pages.
+    /// The next candidates, at most `size` of them; fewer, perhaps none, at the table's end, if they are large, or if
+    /// finding more takes long. `stop` is asked between pages.
     pub(super) fn next_batch(&mut self, size: usize, stop: &dyn Fn() -> bool) -> Result<Batch, ScanError> {
         let mut batch = Batch::default();
         let mut bytes = 0;
-        while batch.candidates.len() < size && bytes < BATCH_BYTES && !batch.done && !stop() {
+        let began = Instant::now();
+        let goes_on = || began.elapsed() < TURN && !stop();
+        while batch.candidates.len() < size && bytes < BATCH_BYTES && !batch.done && goes_on() {
             let wanted = match self.scope {
                 Scope::Pending => PAGE_ROWS,
                 Scope::Everything => u32::try_from(size - batch.candidates.len()).unwrap_or(PAGE_ROWS),

@@ -4,4 +4,11 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod brakes;
+mod flapping;
+mod fleet;
+mod idle;
+mod network;
+mod resume;
+mod stall;
 mod support_works;

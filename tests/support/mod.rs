@@ -16,4 +16,5 @@ pub mod ports;
 pub mod proxy;
 pub mod runtime;
 pub mod sqlite;
+pub mod usage;
 pub mod wait;
