@@ -17,7 +17,7 @@ use crate::signals::Signals;
 use crate::source::{NoHostId, source_id};
 use crate::supervisor::control::{Control, Deadlines};
 use crate::supervisor::machine::Timing;
-use crate::supervisor::{Checks, Parts, Supervisor};
+use crate::supervisor::{Checks, Parts, Supervisor, was_paused};
 use crate::systemd::Notifier;
 use crate::target::Ways;
 
@@ -105,8 +105,13 @@ async fn serve(config: Arc<Config>, signals: &Signals) -> Result<(), AppError> {
     let (status, link) = (watch::Sender::new(ExportStatus::default()), watch::Sender::new(Link::default()));
     let stop = Arc::new(AtomicBool::new(false));
     let ways = Ways::new(config.mongodb.clone(), config.probe.online_interval);
+    let store = Arc::new(store);
+    let paused = was_paused(&store);
+    if paused {
+        tracing::info!(event = "export_paused", "Exports don't start by themselves: they were paused before");
+    }
     let exporter =
-        Exporter::new(Arc::clone(&config), source, Arc::new(store), status.clone(), Arc::clone(&stop));
+        Exporter::new(Arc::clone(&config), source, Arc::clone(&store), status.clone(), Arc::clone(&stop));
     let checks = Arc::new(Checks::new(Arc::clone(&config), ways.clone()));
     let deadlines = Deadlines {
         command: Duration::from_secs(2),
@@ -120,6 +125,8 @@ async fn serve(config: Arc<Config>, signals: &Signals) -> Result<(), AppError> {
         config: Arc::clone(&config),
         timing,
         exporter,
+        store,
+        paused,
         ways,
         status,
         link,

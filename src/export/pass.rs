@@ -78,6 +78,8 @@ pub struct Pulse {
     pub steps: u64,
     /// Times that MongoDB did what was asked of it.
     pub answers: u64,
+    /// Batches whose outcome was written down: rows that aren't pending any more.
+    pub recorded: u64,
 }
 
 /// How long a scan goes on without a sign of life: whoever watches must not take a large table for a stalled pass.
@@ -446,6 +448,7 @@ impl Exporter {
                 .await?;
                 *run = Some(carried);
                 self.released += result?;
+                self.pulse.send_modify(|pulse| pulse.recorded += 1);
                 if manual.is_some() {
                     self.broken_off = scan.position().map(|position| (*request, position));
                 }

@@ -44,7 +44,7 @@ impl Run {
             status: status.clone(),
             progress,
         };
-        run.status.send_modify(|status| status.set_progress(&progress));
+        run.show(|status| status.set_progress(&progress));
         tracing::info!(
             event = "export_started",
             export_id = %run.export_id,
@@ -79,7 +79,7 @@ impl Run {
             ledger.record(Standing { run, progress: &progress, written_at }, &records, Timestamp::now())
         })?;
         self.progress = progress;
-        self.status.send_modify(|status| status.set_progress(&progress));
+        self.show(|status| status.set_progress(&progress));
         Ok(released)
     }
 
@@ -95,7 +95,7 @@ impl Run {
         if let Err(error) = self.store.with(|ledger| ledger.run_ended(self.number, &end)) {
             tracing::warn!(event = "ledger_failed", %error, "The export's end can't be written down");
         }
-        self.status.send_modify(|status| {
+        self.show(|status| {
             status.status = end.state;
             status.end_time = Some(end.at);
             status.reason = end.reason;
@@ -103,6 +103,17 @@ impl Run {
             status.set_progress(&end.progress);
         });
         self.log(&end);
+    }
+
+    /// Changes what is shown, unless another run is shown by now: this one was given up while it hung.
+    fn show(&self, change: impl FnOnce(&mut ExportStatus)) {
+        self.status.send_if_modified(|status| {
+            let ours = status.is_running(&self.export_id);
+            if ours {
+                change(status);
+            }
+            ours
+        });
     }
 
     fn log(&self, end: &RunEnd) {
@@ -169,6 +180,7 @@ pub fn claim(
             start_time: Some(started),
             export_id: Some(export_id.to_owned()),
             trigger: Some(request.trigger),
+            paused: status.paused,
             ..ExportStatus::default()
         };
         true

@@ -7,6 +7,8 @@
 //! | GET | `/api/export/status` | the running or the last export |
 //! | POST | `/api/export/sqlite-to-mongodb` | starts an export; `batch_size`, `skip_duplicates` |
 //! | POST | `/api/export/reset-export-status` | sets the status back to idle |
+//! | POST | `/api/export/pause`, `/api/export/resume` | whether exports start by themselves |
+//! | POST | `/api/export/stop` | ends the running export at its next batch boundary |
 //! | GET | `/api/export/connectivity` | the link to MongoDB |
 //! | GET | `/live` | whether the process answers |
 //! | GET | `/ready` | whether the loop runs |
@@ -21,12 +23,13 @@
 //! | 400, 408, 413 | the body can't be read, is too slow, too large (none is needed) |
 //! | 403 | a host or origin that isn't this one |
 //! | 404, 405 | no such path, or not with this method |
-//! | 409 | an export is running |
+//! | 409 | an export is running, or none is to be stopped |
 //! | 422 | a parameter is wrong |
 //! | 500 | a mistake of our own |
 //! | 503 | MongoDB, SQLite or the loop can't be used |
 
 mod api;
+mod brakes;
 mod edge;
 mod envelope;
 mod guard;
@@ -60,6 +63,9 @@ fn router(control: Control) -> Router {
         .route("/api/export/status", get(api::status))
         .route("/api/export/sqlite-to-mongodb", post(api::start))
         .route("/api/export/reset-export-status", post(api::reset))
+        .route("/api/export/pause", post(brakes::pause))
+        .route("/api/export/resume", post(brakes::resume))
+        .route("/api/export/stop", post(brakes::stop))
         .route("/api/export/connectivity", get(api::connectivity))
         .route("/live", get(api::live))
         .route("/ready", get(api::ready))

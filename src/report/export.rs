@@ -139,6 +139,8 @@ pub struct ExportStatus {
     pub reason: Option<Reason>,
     /// What keeps rows from being sent at the moment, other than the connectivity: SQLite or the ledger.
     pub waiting_for: Option<String>,
+    /// Whether exports start by themselves only after `POST /api/export/resume`.
+    pub paused: bool,
 }
 
 impl ExportStatus {

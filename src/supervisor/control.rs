@@ -15,7 +15,7 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::time::timeout;
 
-pub use command::{Command, ResetError, StartError, Started};
+pub use command::{Command, PauseError, Pausing, ResetError, StartError, Started, StopError, Stopped};
 pub use services::{Answer, Connected, Services, SourceUnavailable};
 
 use crate::report::{ExportStatus, Failure, Link, Reason, Summary};
@@ -55,6 +55,15 @@ struct Shared {
 enum NoReply {
     Gone,
     Late,
+}
+
+impl From<NoReply> for PauseError {
+    fn from(none: NoReply) -> Self {
+        match none {
+            NoReply::Gone => Self::Stopping,
+            NoReply::Late => Self::NoAnswer,
+        }
+    }
 }
 
 impl Control {
@@ -115,6 +124,34 @@ impl Control {
             Ok(answer) => answer,
             Err(NoReply::Gone) => Err(ResetError::Stopping),
             Err(NoReply::Late) => Err(ResetError::NoAnswer),
+        }
+    }
+
+    /// Lets no export start by itself; a running one that did is ended at its next batch boundary. Manual exports go on.
+    ///
+    /// # Errors
+    /// The loop is stopping or doesn't answer.
+    pub async fn pause(&self) -> Result<Pausing, PauseError> {
+        self.ask(|reply| Command::Pause { reply }).await.map_err(PauseError::from)
+    }
+
+    /// Lets exports start by themselves again.
+    ///
+    /// # Errors
+    /// The loop is stopping or doesn't answer.
+    pub async fn resume(&self) -> Result<Pausing, PauseError> {
+        self.ask(|reply| Command::Resume { reply }).await.map_err(PauseError::from)
+    }
+
+    /// Ends the running export at its next batch boundary, without waiting for that.
+    ///
+    /// # Errors
+    /// No export is running, or the loop is stopping or doesn't answer.
+    pub async fn stop(&self) -> Result<Stopped, StopError> {
+        match self.ask(|reply| Command::Stop { reply }).await {
+            Ok(answer) => answer,
+            Err(NoReply::Gone) => Err(StopError::Stopping),
+            Err(NoReply::Late) => Err(StopError::NoAnswer),
         }
     }
 

@@ -4,6 +4,8 @@
 //! What holds: the loop itself never waits for the network or a disk, so that status, commands and the watchdog go on
 //! whatever hangs; a task's report counts only as long as the machine waits for it.
 
+mod brakes;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -13,11 +15,15 @@ use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval, sleep_until};
 
 use super::control::{Command, ResetError, StartError, Started};
+use super::health::Health;
+use super::hints::{Clock, Network};
 use super::machine::{AbortCause, Effect, Event, HintKind, Machine, PassEnd, PassKind, PassRequest, Timing};
+use super::pace::Pace;
 use super::tell;
 use crate::config::Config;
 use crate::export::{self, Depth, Exporter, PassError, Pulse, abandon, claim};
-use crate::report::{ExportStatus, Failure, Link, RunRequest, RunState, Timestamp, Trigger};
+use crate::ledger::Store;
+use crate::report::{ExportStatus, Failure, Link, LinkState, RunRequest, RunState, Timestamp, Trigger};
 use crate::signals::{Signal, Signals};
 use crate::source::Watch;
 use crate::systemd::Notifier;
@@ -37,6 +43,10 @@ pub struct Parts {
     pub timing: Timing,
     /// Makes the passes.
     pub exporter: Exporter,
+    /// What survives a restart.
+    pub store: Arc<Store>,
+    /// Whether exports start by themselves only after a command.
+    pub paused: bool,
     /// The ways to MongoDB.
     pub ways: Ways,
     /// Where the export's status is shown.
@@ -72,6 +82,14 @@ pub struct Supervisor {
     /// A manual start that waits for a pass to make room.
     queued: Option<RunRequest>,
     told: String,
+    telling: Pace,
+    /// When the connection has been of no use for long enough.
+    idle_at: Option<Instant>,
+    health: Health,
+    stall_limit: Duration,
+    store: Arc<Store>,
+    /// Whether the ledger on the disk says what the status says of being paused.
+    pause_kept: Arc<AtomicBool>,
     /// Tells what keeps rows from being sent, first at once and then only if it changes.
     trouble: Arc<Mutex<Option<String>>>,
     first_effects: Vec<Effect>,
@@ -88,8 +106,15 @@ impl Supervisor {
     /// A loop that begins with a probe.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        let Parts { config, timing, exporter, ways, status, link, stop, commands, notifier } = parts;
-        let (machine, first_effects) = Machine::start(timing, Instant::now());
+        let Parts { config, timing, exporter, store, paused, ways, status, link, stop, commands, notifier } =
+            parts;
+        let stall_limit = timing.stall;
+        let (mut machine, first_effects) = Machine::start(timing, Instant::now());
+        if paused {
+            // Nothing is under way that it could end.
+            let _none = machine.on(Event::Pause, Instant::now(), 0.0);
+            status.send_modify(|status| status.paused = true);
+        }
         Self {
             config,
             machine,
@@ -108,6 +133,12 @@ impl Supervisor {
             promised: None,
             queued: None,
             told: String::new(),
+            telling: Pace::new(TELL_EVERY),
+            idle_at: None,
+            health: Health::default(),
+            stall_limit,
+            store,
+            pause_kept: Arc::new(AtomicBool::new(true)),
             trouble: Arc::default(),
             first_effects,
         }
@@ -116,8 +147,8 @@ impl Supervisor {
     /// Runs until a signal says stop, calls `stopping`, then ends what is under way within `drain`.
     pub async fn run(mut self, signals: &Signals, drain: Duration, stopping: impl FnOnce()) {
         let source = Watch::start(&self.config.sqlite.path);
-        let mut tell = interval(TELL_EVERY);
-        tell.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        let (mut network, mut clock) = (Network::listen(), Clock::listen());
+        let mut shown = self.status.subscribe();
         let feed = self.notifier.watchdog_interval();
         let mut watchdog = interval(feed.unwrap_or(Duration::from_secs(3600)));
         watchdog.set_missed_tick_behavior(MissedTickBehavior::Skip);
@@ -125,15 +156,17 @@ impl Supervisor {
         self.perform(effects);
         loop {
             let deadline = self.machine.deadline().unwrap_or_else(Instant::now);
+            let is_waiting = self.machine.link().state != LinkState::Online;
             tokio::select! {
                 signal = signals.next() => match signal {
                     Signal::Stop => break,
-                    Signal::Wake => self.on(Event::Hint(HintKind::Signal)),
+                    Signal::Wake => self.hint(HintKind::Signal),
                     Signal::Reload => tracing::info!(event = "reload_ignored", "Nothing can be reloaded yet: restart instead"),
                 },
                 Some(command) = self.commands.recv() => self.command(command).await,
                 ended = joined(&mut self.probe) => {
                     self.probe = None;
+                    self.plan_disconnect();
                     match ended {
                         Ok(()) => self.on(Event::ProbeSucceeded),
                         Err(failure) => self.on(Event::ProbeFailed(failure)),
@@ -141,27 +174,42 @@ impl Supervisor {
                 }
                 end = passed(&mut self.pass) => {
                     self.pass = None;
+                    self.health.ended();
+                    self.plan_disconnect();
+                    self.remember_paused();
                     self.on(Event::PassEnded(end));
                     if let Some(request) = self.queued.take() {
                         self.on(Event::StartRequested(request));
                     }
                 }
                 Ok(()) = self.pulse.changed() => {
-                    let Pulse { answers, .. } = *self.pulse.borrow_and_update();
+                    let Pulse { answers, recorded, .. } = *self.pulse.borrow_and_update();
+                    self.health.recorded(recorded);
                     let answered = answers > std::mem::replace(&mut self.answers, answers);
                     self.on(if answered { Event::Acknowledged } else { Event::Progress });
                 }
                 () = sleep_until(deadline.into()) => self.on(Event::Timer),
                 () = source.changed() => self.on(Event::SourceChanged),
-                _ = tell.tick() => {
-                    self.disconnect_if_idle();
-                    self.tell();
+                // News that comes while MongoDB can be reached waits for the first failure.
+                () = network.changed(), if is_waiting => self.hint(HintKind::Network),
+                () = clock.jumped() => self.hint(HintKind::ClockJump),
+                Ok(()) = shown.changed() => self.telling.ask(Instant::now()),
+                () = at(self.telling.due()) => self.tell(),
+                () = at(self.idle_at) => self.disconnect_if_idle(),
+                _ = watchdog.tick(), if feed.is_some() => {
+                    if self.health.is_good() {
+                        self.notifier.watchdog();
+                    }
                 }
-                _ = watchdog.tick() => self.notifier.watchdog(),
             }
         }
         stopping();
         self.drain(drain).await;
+    }
+
+    fn hint(&mut self, kind: HintKind) {
+        tracing::debug!(event = "hint", kind = kind.as_str(), "MongoDB might be reached now");
+        self.on(Event::Hint(kind));
     }
 
     fn on(&mut self, event: Event) {
@@ -180,22 +228,21 @@ impl Supervisor {
                     }
                 }
                 Effect::StartPass(request) => self.start_pass(request),
-                Effect::AbortPass(AbortCause::Stopping) => self.stop.store(true, Ordering::Relaxed),
-                Effect::AbortPass(AbortCause::Stalled) => {
-                    if let Some(pass) = self.pass.take() {
-                        pass.abort();
-                    }
-                    abandon(&self.status, None, "the export made no progress and was broken off");
+                Effect::AbortPass(AbortCause::Stopping | AbortCause::Requested) => {
+                    self.stop.store(true, Ordering::Relaxed);
                 }
+                Effect::AbortPass(AbortCause::Stalled) => self.break_off(),
                 Effect::LinkUp { .. } | Effect::LinkDown { .. } | Effect::StillDown { .. } => {}
             }
         }
-        self.tell();
+        self.telling.ask(Instant::now());
     }
 
     fn start_probe(&mut self) {
         let (connection, ways) = (Arc::clone(&self.link_to), self.ways.clone());
         let budget = self.config.probe.timeout;
+        // A re-check of an idle host leaves nothing behind.
+        let is_recheck = self.machine.link().state == LinkState::Online;
         self.probe = Some(tokio::spawn(async move {
             let mut connection = connection.lock().await;
             let begun = Instant::now();
@@ -207,8 +254,13 @@ impl Supervisor {
                     return Ok(());
                 }
             }
-            connection.target = Some(ways.connect(budget.saturating_sub(begun.elapsed())).await?);
-            connection.used = Some(Instant::now());
+            let target = ways.connect(budget.saturating_sub(begun.elapsed())).await?;
+            if is_recheck {
+                drop(tokio::spawn(target.close()));
+            } else {
+                connection.target = Some(target);
+                connection.used = Some(Instant::now());
+            }
             Ok(())
         }));
     }
@@ -284,6 +336,7 @@ impl Supervisor {
                     if !running {
                         *status = ExportStatus {
                             waiting_for: status.waiting_for.take(),
+                            paused: status.paused,
                             ..ExportStatus::default()
                         };
                     }
@@ -293,7 +346,14 @@ impl Supervisor {
                     if running { Err(ResetError::AlreadyRunning) } else { Ok(self.status.borrow().clone()) };
                 let _gone = reply.send(answer);
             }
-            Command::Wake => self.on(Event::Hint(HintKind::ConnectionTest)),
+            Command::Pause { reply } if !reply.is_closed() => self.set_paused(true, Some(reply)),
+            Command::Resume { reply } if !reply.is_closed() => self.set_paused(false, Some(reply)),
+            Command::Stop { reply } if !reply.is_closed() => {
+                let answer = self.stop_export();
+                let _gone = reply.send(answer);
+            }
+            Command::Pause { .. } | Command::Resume { .. } | Command::Stop { .. } => {}
+            Command::Wake => self.hint(HintKind::ConnectionTest),
         }
     }
 
@@ -318,18 +378,31 @@ impl Supervisor {
         export::next_export_id(last.as_deref())
     }
 
-    fn disconnect_if_idle(&self) {
-        let (limit, connection) = (self.config.mongodb.idle_disconnect, Arc::clone(&self.link_to));
-        let Ok(mut held) = connection.try_lock() else { return };
-        if held.used.is_some_and(|used| used.elapsed() >= limit)
+    /// Something used the connection, and is done.
+    fn plan_disconnect(&mut self) {
+        let limit = self.config.mongodb.idle_disconnect;
+        // Held by a task: then its end plans anew.
+        self.idle_at = self.link_to.try_lock().ok().and_then(|held| {
+            held.target.as_ref()?;
+            Some(held.used? + limit)
+        });
+    }
+
+    fn disconnect_if_idle(&mut self) {
+        let limit = self.config.mongodb.idle_disconnect;
+        if let Ok(mut held) = self.link_to.try_lock()
+            && held.used.is_some_and(|used| used.elapsed() >= limit)
             && let Some(target) = held.target.take()
         {
             drop(tokio::spawn(target.close()));
         }
+        self.plan_disconnect();
     }
 
     fn tell(&mut self) {
-        let link = tell::link(&self.machine, self.ways.last(), Instant::now());
+        let now = Instant::now();
+        self.telling.done(now);
+        let link = tell::link(&self.machine, self.ways.last(), now);
         let line = tell::line(&link, &self.status.borrow());
         self.link.send_if_modified(|shown| {
             let changed = !link.is_same_as(shown);
@@ -346,6 +419,7 @@ impl Supervisor {
 
     async fn drain(mut self, limit: Duration) {
         self.on(Event::Stop);
+        self.tell();
         if let Some(pass) = self.pass.take() {
             let abort = pass.abort_handle();
             if tokio::time::timeout(limit, pass).await.is_err() {
@@ -435,6 +509,14 @@ async fn tell_trouble(
         status.waiting_for = now;
         changed
     });
+}
+
+/// Waits until then; for ever if there is no time.
+async fn at(time: Option<Instant>) {
+    match time {
+        Some(time) => sleep_until(time.into()).await,
+        None => std::future::pending().await,
+    }
 }
 
 /// Waits for the probe under way; for ever if there is none.

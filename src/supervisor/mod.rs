@@ -1,13 +1,18 @@
 //! The loop: probes MongoDB, and starts an export as soon as it can be reached and rows are pending.
 //!
 //! [`machine`] decides, and knows nothing but events and times; [`driver`] performs what it decides; [`control`] is how
-//! the outside talks to them. What holds is said in [`machine`].
+//! the outside talks to them; `hints` is what the kernel tells. What holds is said in [`machine`].
 
 pub mod control;
 pub mod driver;
+mod health;
+mod hints;
 pub mod machine;
+mod pace;
+mod pausing;
 mod services;
 mod tell;
 
 pub use driver::{Parts, Supervisor};
+pub use pausing::was_paused;
 pub use services::Checks;

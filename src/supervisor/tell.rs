@@ -95,3 +95,6 @@ pub(super) fn line(link: &Link, export: &ExportStatus) -> String {
     }
     line
 }
+
+#[cfg(test)]
+pub(super) mod tests;

@@ -20,4 +20,5 @@ pub mod runtime;
 pub mod sandbox;
 pub mod sqlite;
 pub mod talker;
+pub mod usage;
 pub mod wait;

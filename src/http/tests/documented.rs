@@ -95,7 +95,8 @@ fn idle(message: &str) -> Value {
             "duplicate_records": 0,
             "kept_records": 0,
             "reason": null,
-            "waiting_for": null
+            "waiting_for": null,
+            "paused": false
         },
         "error": null
     })

@@ -1,5 +1,6 @@
 //! The server on a real socket, with a stand-in for the loop and its checks behind [`Control`].
 
+mod brakes;
 mod connections;
 mod documented;
 mod refusals;
@@ -16,8 +17,8 @@ use tokio::task::JoinHandle;
 
 use crate::report::{ExportStatus, Failure, Link, RunState, Summary};
 use crate::supervisor::control::{
-    Answer, Command, Connected, Control, Deadlines, ResetError, Services, SourceUnavailable, StartError,
-    Started,
+    Answer, Command, Connected, Control, Deadlines, Pausing, ResetError, Services, SourceUnavailable,
+    StartError, Started, StopError, Stopped,
 };
 
 /// Longer than anything here takes; a test that waits for it has failed.
@@ -175,6 +176,21 @@ async fn drive(
             Command::Reset { reply } => {
                 status.send_replace(ExportStatus::default());
                 let _ = reply.send(Ok(ExportStatus::default()));
+            }
+            Command::Pause { reply } => {
+                status.send_modify(|status| status.paused = true);
+                let _ = reply.send(Pausing { paused: true, survives_restart: true });
+            }
+            Command::Resume { reply } => {
+                status.send_modify(|status| status.paused = false);
+                let _ = reply.send(Pausing { paused: false, survives_restart: false });
+            }
+            Command::Stop { reply } if running => {
+                let export_id = Some("export_20240927_143022".into());
+                let _ = reply.send(Ok(Stopped { export_id }));
+            }
+            Command::Stop { reply } => {
+                let _ = reply.send(Err(StopError::NotRunning));
             }
             Command::Wake => {}
         }

@@ -23,8 +23,64 @@ pub enum Command {
         /// Where the answer goes: the status after the reset.
         reply: oneshot::Sender<Result<ExportStatus, ResetError>>,
     },
+    /// Let no export start by itself.
+    Pause {
+        /// Where the answer goes, as soon as it is written down.
+        reply: oneshot::Sender<Pausing>,
+    },
+    /// Let exports start by themselves again.
+    Resume {
+        /// Where the answer goes, as soon as it is written down.
+        reply: oneshot::Sender<Pausing>,
+    },
+    /// End the running export at its next batch boundary.
+    Stop {
+        /// Where the answer goes, as soon as the export was told.
+        reply: oneshot::Sender<Result<Stopped, StopError>>,
+    },
     /// A test of the connection succeeded: a hint, nothing more.
     Wake,
+}
+
+/// Whether exports start by themselves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Pausing {
+    /// Whether they don't.
+    pub paused: bool,
+    /// Whether it will be so after a restart: not if the state directory can't be used.
+    pub survives_restart: bool,
+}
+
+/// An export that was told to end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Stopped {
+    /// Its id; `None` if it had broken off and waited for MongoDB.
+    pub export_id: Option<String>,
+}
+
+/// Why no export was stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StopError {
+    /// There is none.
+    #[error("no export operation is in progress")]
+    NotRunning,
+    /// The daemon stops, or its loop is gone.
+    #[error("the daemon is stopping")]
+    Stopping,
+    /// The loop didn't answer within the deadline; the command is void.
+    #[error("the daemon is too busy to answer")]
+    NoAnswer,
+}
+
+/// Why it isn't known whether exports were paused or resumed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PauseError {
+    /// The daemon stops, or its loop is gone.
+    #[error("the daemon is stopping")]
+    Stopping,
+    /// The loop or the disk didn't answer within the deadline.
+    #[error("the daemon is too busy to answer")]
+    NoAnswer,
 }
 
 /// An export that was taken on, with the settings it runs with.

@@ -25,6 +25,12 @@ pub enum Event {
     Acknowledged,
     /// The running pass is over.
     PassEnded(PassEnd),
+    /// The running pass isn't wanted: it is to end, and nothing that changed before brings another one by itself.
+    StopRequested,
+    /// No pass starts by itself from now on; one that did is to end.
+    Pause,
+    /// Passes start by themselves again.
+    Resume,
     /// Stop for good.
     Stop,
 }
@@ -42,6 +48,20 @@ pub enum HintKind {
     ClockJump,
     /// An export was asked for by hand.
     ManualStart,
+}
+
+impl HintKind {
+    /// The word for the log.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Network => "network",
+            Self::ConnectionTest => "connection_test",
+            Self::Signal => "signal",
+            Self::ClockJump => "clock_jump",
+            Self::ManualStart => "manual_start",
+        }
+    }
 }
 
 /// How a pass ended.
@@ -83,6 +103,8 @@ pub enum PassRequest {
 pub enum AbortCause {
     /// It made no progress: drop it at once.
     Stalled,
+    /// Somebody asked: end it at the next batch boundary.
+    Requested,
     /// The daemon stops: end it at the next batch boundary, within the driver's limit.
     Stopping,
 }
@@ -122,7 +144,7 @@ pub enum Effect {
         failure: Failure,
         /// How long until the next probe.
         retry_in: Duration,
-        /// Whether this is worth a line in the log: at powers of two, each half hour, and when the cause is another.
+        /// Whether this is worth a line in the log: at powers of two, each hour, and when the cause is another.
         log: bool,
     },
 }

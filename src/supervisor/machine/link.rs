@@ -1,16 +1,16 @@
 //! What is known of the link to MongoDB, and how much of it is worth a line in the log.
 //!
 //! What holds: up and down are told on transitions only; of an outage the first failure is logged at once, then those
-//! at powers of two, one each half hour, and each change of the cause; of a link that flaps, one flap at powers of two
-//! and one each half hour.
+//! at powers of two, one each hour, and each change of the cause; of a link that flaps, one flap at powers of two and
+//! one each hour.
 
 use std::time::{Duration, Instant};
 
 use super::Effect;
 use crate::report::{Failure, LinkState, Reason};
 
-/// A long outage still says each half hour that it goes on.
-const LOG_AT_LEAST: Duration = Duration::from_secs(30 * 60);
+/// A long outage still says each hour that it goes on: a day of it is at most 50 lines.
+const LOG_AT_LEAST: Duration = Duration::from_secs(60 * 60);
 
 /// A cause that alternates may not fill the log either.
 const LOG_AT_MOST: Duration = Duration::from_secs(60);

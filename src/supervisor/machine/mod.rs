@@ -10,6 +10,7 @@
 //!   after the next probe that succeeds.
 //! - Probes that succeed before passes that fail don't add up to a loop at the initial interval: passes have a backoff
 //!   of their own, which a probe doesn't reset.
+//! - While it is paused, no pass starts by itself; probes and manual passes go on, and what changes is kept.
 //!
 //! It reads no clock and draws no number; the driver beside it does.
 
@@ -42,6 +43,8 @@ pub struct Machine {
     pass_retry: Backoff,
     /// The manual request to run again.
     manual: Option<RunRequest>,
+    /// Whether passes start by themselves only after [`Event::Resume`].
+    paused: bool,
     /// When an online link is probed again; moved on by MongoDB's answers only, so that passes which had nothing to
     /// send can't put it off.
     recheck: Instant,
@@ -59,6 +62,7 @@ impl Machine {
             probe_retry: Backoff::new(timing.retry),
             pass_retry: Backoff::new(timing.retry),
             manual: None,
+            paused: false,
             recheck: now,
             last_probe: now,
             timing,
@@ -84,6 +88,9 @@ impl Machine {
             Event::Progress => self.progress(now),
             Event::Acknowledged => self.acknowledged(now, random, fx),
             Event::PassEnded(end) => self.pass_ended(end, now, random, fx),
+            Event::StopRequested => self.stop_requested(fx),
+            Event::Pause => self.pause(fx),
+            Event::Resume => self.resume(now, fx),
             Event::Stop => self.stop(fx),
         }
         effects
@@ -95,7 +102,7 @@ impl Machine {
         match self.state {
             State::Probing { lost_at, .. } => Some(lost_at),
             State::Offline { next_probe } => Some(next_probe),
-            State::Online if self.timing.automatic => Some(self.recheck.min(self.plan.due())),
+            State::Online if self.is_automatic() => Some(self.recheck.min(self.plan.due())),
             State::Online => Some(self.recheck),
             State::Exporting { stalls_at, .. } => Some(stalls_at),
             State::Stopping => None,
@@ -122,6 +129,16 @@ impl Machine {
             State::Online => Some(self.recheck),
             _ => None,
         }
+    }
+
+    /// Whether a manual request waits for MongoDB to be reached.
+    #[must_use]
+    pub fn keeps_manual(&self) -> bool {
+        self.manual.is_some()
+    }
+
+    fn is_automatic(&self) -> bool {
+        self.timing.automatic && !self.paused
     }
 
     fn timer(&mut self, now: Instant, random: f64, fx: &mut Vec<Effect>) {
@@ -243,6 +260,27 @@ impl Machine {
         }
     }
 
+    fn stop_requested(&mut self, fx: &mut Vec<Effect>) {
+        self.manual = None;
+        if let State::Exporting { .. } = self.state {
+            self.plan.let_be();
+            fx.push(Effect::AbortPass(AbortCause::Requested));
+        }
+    }
+
+    fn pause(&mut self, fx: &mut Vec<Effect>) {
+        self.paused = true;
+        if let State::Exporting { request: PassRequest::Automatic(_), .. } = self.state {
+            fx.push(Effect::AbortPass(AbortCause::Requested));
+        }
+    }
+
+    fn resume(&mut self, now: Instant, fx: &mut Vec<Effect>) {
+        if std::mem::take(&mut self.paused) {
+            self.source_changed(now, fx);
+        }
+    }
+
     fn stop(&mut self, fx: &mut Vec<Effect>) {
         match self.state {
             State::Probing { .. } => fx.push(Effect::CancelProbe),
@@ -269,7 +307,7 @@ impl Machine {
             self.start_pass(PassRequest::Manual(request), now, now, fx);
         } else if now >= self.recheck {
             self.start_probe(now, fx);
-        } else if self.timing.automatic
+        } else if self.is_automatic()
             && let Some(kind) = self.plan.take(now)
         {
             self.start_pass(PassRequest::Automatic(kind), now, now, fx);

@@ -96,6 +96,11 @@ impl Plan {
         self.next_full = timing.next_full(now, random);
     }
 
+    /// Whoever stops a pass doesn't want the next one for what changed before.
+    pub(super) fn let_be(&mut self) {
+        self.next_look = None;
+    }
+
     /// A pass of any kind is over: a pause before the next.
     pub(super) fn rest(&mut self, timing: &Timing, now: Instant) {
         let failing = self.source.failures() > 0;

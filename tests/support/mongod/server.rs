@@ -177,7 +177,10 @@ impl Mongod {
         let mut life = self.life();
         assert!(life.process.is_none(), "the mongod is running already");
         let mut command = Command::new(mongod_binary());
-        command.args(["--bind_ip", "127.0.0.1", "--port", &self.port.to_string(), "--replSet", SET]);
+        if !self.settings.arguments.iter().any(|argument| argument == "--bind_ip_all") {
+            command.args(["--bind_ip", "127.0.0.1"]);
+        }
+        command.args(["--port", &self.port.to_string(), "--replSet", SET]);
         command.arg("--dbpath").arg(self.directory.path().join("data"));
         command.args(["--nounixsocket", "--wiredTigerCacheSizeGB", "0.5", "--oplogSize", "256"]);
         command.args(["--setParameter", "diagnosticDataCollectionEnabled=false"]);

@@ -1,5 +1,6 @@
 //! The machine without a clock: time is what the test says it is.
 
+mod halts;
 mod log;
 mod passes;
 mod probes;

@@ -4,7 +4,7 @@ use super::*;
 
 type Entry = (&'static str, fn() -> Bench);
 
-const STATES: [Entry; 9] = [
+const STATES: [Entry; 11] = [
     ("first probe", Bench::probing),
     ("hinted probe", hinted),
     ("offline", Bench::offline),
@@ -14,6 +14,8 @@ const STATES: [Entry; 9] = [
     ("automatic pass", Bench::exporting),
     ("manual pass while the link is down", manual_offline),
     ("re-check", recheck),
+    ("paused", paused),
+    ("automatic pass that is to end", stopped),
 ];
 
 fn hinted() -> Bench {
@@ -46,6 +48,18 @@ fn recheck() -> Bench {
     bench
 }
 
+fn paused() -> Bench {
+    let mut bench = Bench::online();
+    assert_eq!(bench.on(Event::Pause), []);
+    bench
+}
+
+fn stopped() -> Bench {
+    let mut bench = Bench::exporting();
+    assert_eq!(bench.on(Event::StopRequested), [Effect::AbortPass(AbortCause::Requested)]);
+    bench
+}
+
 fn events() -> Vec<Event> {
     let hints = [
         HintKind::Network,
@@ -70,6 +84,9 @@ fn events() -> Vec<Event> {
         Event::StartRequested(by_hand(1)),
         Event::Progress,
         Event::Acknowledged,
+        Event::StopRequested,
+        Event::Pause,
+        Event::Resume,
     ];
     events.extend(hints.map(Event::Hint));
     events.extend(ends.map(Event::PassEnded));

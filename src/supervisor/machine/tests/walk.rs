@@ -27,6 +27,9 @@ fn steps() -> impl Strategy<Value = Step> {
         3 => Just(Step::Event(probe_failed())),
         3 => Just(Step::Event(Event::SourceChanged)),
         1 => (1..1000_u16).prop_map(|size| Step::Event(Event::StartRequested(by_hand(size)))),
+        1 => Just(Step::Event(Event::StopRequested)),
+        1 => Just(Step::Event(Event::Pause)),
+        2 => Just(Step::Event(Event::Resume)),
         1 => Just(Step::Event(Event::Progress)),
         1 => Just(Step::Event(Event::Acknowledged)),
         4 => end.prop_map(|end| Step::Event(Event::PassEnded(end))),
@@ -48,6 +51,7 @@ struct Watcher {
     manual_starts: usize,
     /// A change that no pass has begun after.
     unseen: bool,
+    paused: bool,
 }
 
 impl Watcher {
@@ -65,6 +69,7 @@ impl Watcher {
             manual_failures: 0,
             manual_starts: 0,
             unseen: false,
+            paused: false,
         }
     }
 
@@ -97,6 +102,9 @@ impl Watcher {
             }
             Event::StartRequested(_) => self.manual_requests += 1,
             Event::SourceChanged => self.unseen = true,
+            Event::StopRequested if self.pass => self.unseen = false,
+            Event::Pause => self.paused = true,
+            Event::Resume => self.paused = false,
             _ => {}
         }
         let random = self.rng.f64();
@@ -130,6 +138,7 @@ impl Watcher {
                 match request {
                     PassRequest::Manual(_) => self.manual_starts += 1,
                     PassRequest::Automatic(_) => {
+                        assert!(!self.paused, "it started by itself");
                         self.unseen = false;
                         let rested = self.last_pass_end.is_none_or(|end| now - end >= 100 * MS);
                         assert!(rested, "too soon after the last pass");
@@ -137,6 +146,7 @@ impl Watcher {
                     }
                 }
             }
+            Effect::AbortPass(AbortCause::Requested) => assert!(self.pass, "no pass to stop"),
             Effect::AbortPass(_) => {
                 assert!(self.pass, "no pass to abort");
                 self.pass_over(true);
@@ -155,7 +165,7 @@ impl Watcher {
             State::Online | State::Offline { .. } => assert!(!self.pass && !self.probe),
             State::Stopping => unreachable!("the walk never stops it"),
         }
-        if self.unseen && *machine.state() == State::Online {
+        if self.unseen && !self.paused && *machine.state() == State::Online {
             assert!(self.bench.wait() <= 1500 * MS, "a change waits for {:?}", self.bench.wait());
         }
         assert!(self.manual_starts <= self.manual_requests + self.manual_failures);
@@ -164,6 +174,7 @@ impl Watcher {
     /// From now on everything works, and nothing else comes from outside.
     fn heal(&mut self) -> Duration {
         let begin = self.bench.now;
+        self.event(Event::Resume);
         for _ in 0..10_000 {
             if self.probe {
                 self.event(Event::ProbeSucceeded);
