@@ -1,9 +1,9 @@
 //! Who writes to the database at this moment, asked without taking a lock.
 //!
-//! What holds: this process never has two ways to one file at a time of which one takes locks. POSIX locks belong to
-//! the process, and closing *any* descriptor of a file drops all of them. A connection in the middle of a read would
-//! lose its lock, and the application, closing its database, would take itself for the last one and delete a WAL that
-//! isn't written back: its commits would be lost.
+//! What holds: this process never opens a file by itself while a connection is open on it that takes locks. POSIX locks
+//! belong to the process, and closing *any* descriptor of a file drops all of them: a read in progress would lose its
+//! own. The application, closing its database, would then take itself for the last one, write its WAL back into the file
+//! under that read, and delete it.
 
 use std::fs::File;
 use std::path::Path;

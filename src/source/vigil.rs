@@ -32,3 +32,24 @@ impl Vigil {
         matches!(inotify::Reader::new(&self.0, &mut buffer).next(), Err(Errno::WOULDBLOCK))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, File};
+    use std::io::Write as _;
+
+    use super::*;
+
+    #[test]
+    fn a_write_is_seen_however_short_and_a_read_is_none() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("file");
+        fs::write(&path, "before").unwrap();
+        let mut file = File::options().write(true).open(&path).unwrap();
+        let vigil = Vigil::over(&path).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "before");
+        assert!(vigil.is_quiet());
+        file.write_all(b"b").unwrap();
+        assert!(!vigil.is_quiet(), "the same bytes at the same time are a write, too");
+    }
+}

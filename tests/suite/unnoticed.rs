@@ -4,4 +4,5 @@
 mod locks;
 mod reader;
 mod stalled;
+mod threads;
 mod torture;
