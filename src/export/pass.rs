@@ -10,7 +10,7 @@ use super::deliver::{Rules, deliver};
 use super::run::Run;
 use super::scan::{Batch, Scan, ScanError, Scope};
 use crate::config::{self, Config};
-use crate::ledger::{Bound, Condition, LedgerError, Store};
+use crate::ledger::{Bound, LedgerError, Store};
 use crate::record::{Position, Provenance};
 use crate::report::{ExportStatus, Failure, Reason, RunRequest, RunState, Timestamp};
 use crate::source::{Reader, SourceError};
@@ -97,6 +97,8 @@ pub struct Exporter {
     broken_off: Option<(RunRequest, Position)>,
     /// When the last full comparison ended, and how long it took.
     compared: Option<(Instant, Duration)>,
+    /// The collection that the pass under way began with.
+    collection: Option<String>,
     /// What was said already, so that it is said once.
     said: Said,
 }
@@ -106,7 +108,6 @@ struct Said {
     missing_columns: bool,
     missing_index: bool,
     no_uuid: bool,
-    temporary: bool,
 }
 
 impl Exporter {
@@ -129,6 +130,7 @@ impl Exporter {
             pulse: watch::Sender::default(),
             broken_off: None,
             compared: None,
+            collection: None,
             said: Said::default(),
         }
     }
@@ -149,8 +151,7 @@ impl Exporter {
         depth: Depth,
         request: &RunRequest,
     ) -> Result<PassEnd, PassError> {
-        let bound = self.prepare(target).await?;
-        let depth = if bound == Bound::Same { depth } else { Depth::Full };
+        self.prepare(target).await?;
         let began = Instant::now();
         let depth = self.due(depth);
         let mut scan = self.open(Scope::Pending, request, depth).await?;
@@ -161,6 +162,9 @@ impl Exporter {
         }
         if full {
             self.compared = Some((Instant::now(), began.elapsed()));
+        }
+        if self.is_outdated(target).await {
+            return Ok(PassEnd::Complete { again_in: Some(Duration::ZERO) });
         }
         let again_in = if full { None } else { Some(self.next_comparison()) };
         Ok(PassEnd::Complete { again_in })
@@ -205,7 +209,41 @@ impl Exporter {
     ) -> Result<PassEnd, PassError> {
         self.prepare(target).await?;
         let mut scan = self.open(Scope::Everything, request, Depth::Full).await?;
-        self.work(target, &mut scan, request, Some(export_id)).await
+        let end = self.work(target, &mut scan, request, Some(export_id)).await?;
+        Ok(match end {
+            PassEnd::Complete { .. } if self.is_outdated(target).await => {
+                PassEnd::Complete { again_in: Some(Duration::ZERO) }
+            }
+            end => end,
+        })
+    }
+
+    /// Whether the pass that just went through has to be followed by another: entries were lost on the way, or the
+    /// collection was dropped under its hands.
+    async fn is_outdated(&mut self, target: &Target) -> bool {
+        self.show_ledger();
+        let lost = self.forget_comparison_if_lost();
+        let Some(began_with) = &self.collection else { return lost };
+        // A failure here will be met by the next operation, too.
+        let dropped = matches!(target.current_id().await, Ok(now) if now.as_ref() != Some(began_with));
+        if dropped {
+            self.compared = None;
+        }
+        lost || dropped
+    }
+
+    /// Entries that were lost are found again by comparing every row.
+    fn forget_comparison_if_lost(&mut self) -> bool {
+        let lost = self.store.take_lost();
+        if lost {
+            self.compared = None;
+        }
+        lost
+    }
+
+    fn show_ledger(&self) {
+        let ledger = self.store.state();
+        self.status.send_if_modified(|status| std::mem::replace(&mut status.ledger, ledger) != ledger);
     }
 
     /// Whether the tail is enough now.
@@ -221,7 +259,7 @@ impl Exporter {
     }
 
     /// Makes sure of the ledger and the collection, and that they belong together.
-    async fn prepare(&mut self, target: &Target) -> Result<Bound, PassError> {
+    async fn prepare(&mut self, target: &Target) -> Result<(), PassError> {
         let prepared = target.prepare(&self.config.export.duplicate_key).await?;
         if let Indexes::Missing(failure) = &prepared.indexes
             && !std::mem::replace(&mut self.said.missing_index, true)
@@ -241,32 +279,24 @@ impl Exporter {
             );
         }
         let (store, source) = (Arc::clone(&self.store), self.source_id.clone());
-        let (condition, bound) = blocking(move || {
-            let condition = store.refresh()?;
-            Ok::<_, LedgerError>((condition, store.with(|ledger| ledger.bind(&source, &prepared.id))?))
+        self.collection = Some(prepared.id.clone());
+        let bound = blocking(move || {
+            store.refresh()?;
+            store.bind(&source, &prepared.id)
         })
-        .await?;
-        match condition {
-            Condition::Kept => {}
-            Condition::Rebuilt => tracing::warn!(
-                event = "ledger_rebuilt",
-                "The ledger was damaged or gone: every row is compared with MongoDB"
-            ),
-            Condition::Temporary if self.said.temporary => {}
-            Condition::Temporary => tracing::warn!(
-                event = "ledger_temporary",
-                "The state directory can't be used: what is learned lasts until the daemon ends"
-            ),
-        }
-        self.said.temporary = condition == Condition::Temporary;
+        .await;
+        self.show_ledger();
+        self.forget_comparison_if_lost();
+        let bound = bound?;
         if let Bound::Forgotten { entries } = bound {
             tracing::warn!(
                 event = "target_changed",
                 entries,
                 "The collection or the table is another one than before: every row is sent that isn't there"
             );
+            self.compared = None;
         }
-        Ok(bound)
+        Ok(())
     }
 
     /// Opens the table and decides where to begin.
@@ -337,6 +367,9 @@ impl Exporter {
                 Err(error) => Err((error.reason(), error.to_string())),
             };
             finish(run, ended).await?;
+        } else {
+            // Nothing was sent: there is nothing to lose.
+            self.collection = None;
         }
         result
     }

@@ -8,6 +8,9 @@
 //! | POST | `/api/export/sqlite-to-mongodb` | starts an export; `batch_size`, `skip_duplicates` |
 //! | POST | `/api/export/reset-export-status` | sets the status back to idle |
 //! | GET | `/api/export/connectivity` | the link to MongoDB |
+//! | GET | `/api/export/history` | past exports, the latest first; `limit` |
+//! | GET | `/api/export/records` | rows that aren't in the collection, and why; `outcome`, `after`, `limit` |
+//! | POST | `/api/export/records/retry` | lets rejected rows be sent again |
 //! | GET | `/live` | whether the process answers |
 //! | GET | `/ready` | whether the loop runs |
 //!
@@ -30,6 +33,7 @@ mod api;
 mod edge;
 mod envelope;
 mod guard;
+mod past;
 mod query;
 mod server;
 
@@ -61,6 +65,9 @@ fn router(control: Control) -> Router {
         .route("/api/export/sqlite-to-mongodb", post(api::start))
         .route("/api/export/reset-export-status", post(api::reset))
         .route("/api/export/connectivity", get(api::connectivity))
+        .route("/api/export/history", get(past::history))
+        .route("/api/export/records", get(past::records))
+        .route("/api/export/records/retry", post(past::retry))
         .route("/live", get(api::live))
         .route("/ready", get(api::ready))
         .fallback(api::not_found)

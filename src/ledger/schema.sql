@@ -8,23 +8,29 @@ CREATE TABLE entry (
     run      INTEGER NOT NULL
 ) WITHOUT ROWID;
 
--- What there is to tell of a row that isn't in the collection. `detail` never holds a value of the row.
+-- What there is to tell of a row that isn't in the collection. `detail` never holds a value of the row;
+-- `duplicate_of` is an ObjectId's bytes, or another _id as extended JSON.
 CREATE TABLE remark (
     position     PRIMARY KEY,
+    id           BLOB    NOT NULL,
     key          TEXT    NOT NULL,
     outcome      INTEGER NOT NULL,
     code         INTEGER,
     detail       TEXT    NOT NULL,
-    duplicate_of BLOB,
+    duplicate_of,
     attempts     INTEGER NOT NULL,
     first_at     INTEGER NOT NULL,
     last_at      INTEGER NOT NULL
 ) WITHOUT ROWID;
 
--- One export. Times are milliseconds since the Unix epoch; `ended_at` is NULL while it runs.
+-- Rejected rows are few, and may stand among millions of duplicates. The number is outcome_code's.
+CREATE INDEX rejected ON remark (position) WHERE outcome = 102;
+
+-- One export. Times are milliseconds since the Unix epoch; `ended_at` is NULL while it runs. `settled` is 1 if it can't
+-- have written a row that no export has counted.
 CREATE TABLE run (
     number     INTEGER PRIMARY KEY,
-    export_id  TEXT    NOT NULL UNIQUE,
+    export_id  TEXT    NOT NULL,
     trigger    TEXT    NOT NULL,
     started_at INTEGER NOT NULL,
     ended_at   INTEGER,
@@ -36,8 +42,11 @@ CREATE TABLE run (
     updated    INTEGER NOT NULL DEFAULT 0,
     duplicates INTEGER NOT NULL DEFAULT 0,
     reason     TEXT,
-    error      TEXT
+    error      TEXT,
+    settled    INTEGER NOT NULL DEFAULT 0
 );
+
+CREATE INDEX run_by_export ON run (export_id);
 
 -- Which source and which target the entries speak of, and what else must survive a restart.
 CREATE TABLE fact (

@@ -17,6 +17,7 @@ use super::machine::{AbortCause, Effect, Event, HintKind, Machine, PassEnd, Pass
 use super::tell;
 use crate::config::Config;
 use crate::export::{self, Depth, Exporter, PassError, Pulse, abandon, claim};
+use crate::ledger::{self, Store};
 use crate::report::{ExportStatus, Failure, Link, RunRequest, RunState, Timestamp, Trigger};
 use crate::signals::{Signal, Signals};
 use crate::source::Stamp;
@@ -37,6 +38,8 @@ pub struct Parts {
     pub timing: Timing,
     /// Makes the passes.
     pub exporter: Exporter,
+    /// The memory of what was delivered.
+    pub store: Arc<Store>,
     /// The ways to MongoDB.
     pub ways: Ways,
     /// Where the export's status is shown.
@@ -56,6 +59,7 @@ pub struct Supervisor {
     config: Arc<Config>,
     machine: Machine,
     exporter: Arc<Mutex<Exporter>>,
+    store: Arc<Store>,
     pulse: watch::Receiver<Pulse>,
     answers: u64,
     link_to: Arc<Mutex<Connection>>,
@@ -65,10 +69,12 @@ pub struct Supervisor {
     stop: Arc<AtomicBool>,
     commands: mpsc::Receiver<Command>,
     notifier: Arc<Notifier>,
-    probe: Option<JoinHandle<Result<(), Failure>>>,
+    probe: Option<JoinHandle<Result<Probed, Failure>>>,
     pass: Option<JoinHandle<PassEnd>>,
     /// The id that a manual start was promised.
     promised: Option<String>,
+    /// The last id that was shown before a reset: it isn't given twice.
+    reset_id: Option<String>,
     /// A manual start that waits for a pass to make room.
     queued: Option<RunRequest>,
     stamp: Option<Stamp>,
@@ -89,7 +95,7 @@ impl Supervisor {
     /// A loop that begins with a probe.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        let Parts { config, timing, exporter, ways, status, link, stop, commands, notifier } = parts;
+        let Parts { config, timing, exporter, store, ways, status, link, stop, commands, notifier } = parts;
         let (machine, first_effects) = Machine::start(timing, Instant::now());
         Self {
             config,
@@ -97,6 +103,7 @@ impl Supervisor {
             pulse: exporter.pulse(),
             answers: 0,
             exporter: Arc::new(Mutex::new(exporter)),
+            store,
             link_to: Arc::default(),
             ways,
             status,
@@ -107,6 +114,7 @@ impl Supervisor {
             probe: None,
             pass: None,
             promised: None,
+            reset_id: None,
             queued: None,
             stamp: None,
             told: String::new(),
@@ -138,7 +146,12 @@ impl Supervisor {
                 ended = joined(&mut self.probe) => {
                     self.probe = None;
                     match ended {
-                        Ok(()) => self.on(Event::ProbeSucceeded),
+                        Ok(probed) => {
+                            if probed == Probed::AnotherCollection {
+                                self.on(Event::CompareWanted);
+                            }
+                            self.on(Event::ProbeSucceeded);
+                        }
                         Err(failure) => self.on(Event::ProbeFailed(failure)),
                     }
                 }
@@ -195,20 +208,21 @@ impl Supervisor {
 
     fn start_probe(&mut self) {
         let (connection, ways) = (Arc::clone(&self.link_to), self.ways.clone());
-        let budget = self.config.probe.timeout;
+        let (budget, store) = (self.config.probe.timeout, Arc::clone(&self.store));
         self.probe = Some(tokio::spawn(async move {
             let mut connection = connection.lock().await;
+            let end = tokio::time::Instant::now() + budget;
             if let Some(target) = connection.target.take() {
                 let checked = tokio::time::timeout(budget / 2, target.check()).await;
                 if let Ok(Ok(())) = checked {
-                    connection.target = Some(target);
-                    return Ok(());
+                    return Ok(look_at_collection(connection.target.insert(target), &store, end).await);
                 }
                 target.close().await;
             }
-            connection.target = Some(ways.connect(budget).await?);
+            let target = connection.target.insert(ways.connect(budget).await?);
+            let probed = look_at_collection(target, &store, end).await;
             connection.used = Some(Instant::now());
-            Ok(())
+            Ok(probed)
         }));
     }
 
@@ -279,13 +293,12 @@ impl Supervisor {
                     return;
                 }
                 let mut running = false;
+                let shown = self.status.borrow().export_id.clone();
+                self.reset_id = shown.or(self.reset_id.take());
                 self.status.send_if_modified(|status| {
                     running = status.status == RunState::Running;
                     if !running {
-                        *status = ExportStatus {
-                            waiting_for: status.waiting_for.take(),
-                            ..ExportStatus::default()
-                        };
+                        *status = status.without_export();
                     }
                     !running
                 });
@@ -294,6 +307,7 @@ impl Supervisor {
                 let _gone = reply.send(answer);
             }
             Command::Wake => self.on(Event::Hint(HintKind::ConnectionTest)),
+            Command::Compare => self.on(Event::CompareWanted),
         }
     }
 
@@ -314,7 +328,7 @@ impl Supervisor {
     }
 
     fn unused_export_id(&self) -> String {
-        let last = self.status.borrow().export_id.clone();
+        let last = self.status.borrow().export_id.clone().or_else(|| self.reset_id.clone());
         export::next_export_id(last.as_deref())
     }
 
@@ -324,6 +338,9 @@ impl Supervisor {
         if stamp != self.stamp {
             self.stamp = stamp;
             self.on(Event::SourceChanged);
+        }
+        if ledger::was_called(&self.config.state.directory) {
+            self.on(Event::CompareWanted);
         }
         self.disconnect_if_idle();
     }
@@ -368,6 +385,25 @@ impl Supervisor {
         {
             target.close().await;
         }
+    }
+}
+
+/// What a good probe found beside the connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Probed {
+    /// The collection that the ledger speaks of, as far as is known.
+    SameCollection,
+    /// It was dropped, or is another one: no change of the table will tell.
+    AnotherCollection,
+}
+
+/// Compares the collection with the one that the ledger speaks of. If that can't be known by `end`, the next pass
+/// finds out.
+async fn look_at_collection(target: &Target, store: &Store, end: tokio::time::Instant) -> Probed {
+    let Some(bound) = store.target() else { return Probed::SameCollection };
+    match tokio::time::timeout_at(end, target.current_id()).await {
+        Ok(Ok(now)) if now.as_ref() != Some(&bound) => Probed::AnotherCollection,
+        _ => Probed::SameCollection,
     }
 }
 
@@ -448,7 +484,7 @@ async fn tell_trouble(
 }
 
 /// Waits for the probe under way; for ever if there is none.
-async fn joined(probe: &mut Option<JoinHandle<Result<(), Failure>>>) -> Result<(), Failure> {
+async fn joined(probe: &mut Option<JoinHandle<Result<Probed, Failure>>>) -> Result<Probed, Failure> {
     match probe {
         Some(task) => task.await.unwrap_or_else(|_| {
             Err(Failure::new(crate::report::Reason::Server, "the probe ended by an internal error"))

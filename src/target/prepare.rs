@@ -18,7 +18,7 @@ pub struct Prepared {
     /// Database, collection and the collection's UUID: another one means that it was dropped and made again. Without
     /// the right to list collections the UUID is unknown, and left out.
     pub id: String,
-    /// Whether the UUID is part of `id`.
+    /// Whether the UUID can be known. It isn't part of `id` if it can't, or if the collection can't be made now.
     pub has_uuid: bool,
     /// Whether the indexes are there.
     pub indexes: Indexes,
@@ -59,7 +59,8 @@ impl Target {
         let name = format!("{}.{}", self.database.name(), self.collection.name());
         Ok(match uuid {
             Known::Uuid(uuid) => Prepared { id: format!("{name} {uuid}"), has_uuid: true, indexes },
-            Known::Absent | Known::Unknown => Prepared { id: name, has_uuid: false, indexes },
+            Known::Absent => Prepared { id: name, has_uuid: true, indexes },
+            Known::Unknown => Prepared { id: name, has_uuid: false, indexes },
         })
     }
 

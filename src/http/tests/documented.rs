@@ -93,7 +93,9 @@ fn idle(message: &str) -> Value {
             "trigger": null,
             "updated_records": 0,
             "duplicate_records": 0,
-            "reason": null
+            "reason": null,
+            "waiting_for": null,
+            "ledger": "kept"
         },
         "error": null
     })

@@ -25,6 +25,8 @@ pub enum Command {
     },
     /// A test of the connection succeeded: a hint, nothing more.
     Wake,
+    /// Rows may be pending that no change of the table tells of: compare every row.
+    Compare,
 }
 
 /// An export that was taken on, with the settings it runs with.
