@@ -11,7 +11,7 @@ use crate::backoff::{InvalidSchedule, Schedule};
 use crate::config::{Config, Probe};
 use crate::export::Exporter;
 use crate::http;
-use crate::ledger::{Condition, LedgerError, Store};
+use crate::ledger::{LedgerError, Store};
 use crate::report::{ExportStatus, Link};
 use crate::signals::Signals;
 use crate::source::{NoHostId, source_id};
@@ -36,6 +36,9 @@ const SOURCE_RETRY_MAX: Duration = Duration::from_secs(10);
 
 /// The longest that `sqlite-data` may take.
 const SUMMARY_DEADLINE: Duration = Duration::from_secs(30);
+
+/// The longest that `history`, `records` and `records/retry` may take.
+const LEDGER_DEADLINE: Duration = Duration::from_secs(10);
 
 /// Why the daemon couldn't start, or run on.
 #[derive(Debug, thiserror::Error)]
@@ -90,34 +93,29 @@ pub fn run(config: Config) -> Result<(), AppError> {
 async fn serve(config: Arc<Config>, signals: &Signals) -> Result<(), AppError> {
     let notifier = Arc::new(Notifier::from_env());
     let source = source_id(&config.sqlite)?;
-    let (store, condition) = Store::open(&config.state.directory)?;
-    if condition == Condition::Rebuilt {
-        tracing::warn!(
-            event = "ledger_rebuilt",
-            "The ledger was damaged: every row is compared with MongoDB"
-        );
-    }
+    let store = Arc::new(Store::open(&config.state.directory)?);
     let listen = config.http.listen;
     let address = |source| AppError::Listen { address: listen, source };
     let listener = TcpListener::bind(listen).await.map_err(address)?;
     let bound = listener.local_addr().map_err(address)?;
 
-    let (status, link) = (watch::Sender::new(ExportStatus::default()), watch::Sender::new(Link::default()));
+    let status = ExportStatus { ledger: store.state(), ..ExportStatus::default() };
+    let (status, link) = (watch::Sender::new(status), watch::Sender::new(Link::default()));
     let stop = Arc::new(AtomicBool::new(false));
     let ways = Ways::new(config.mongodb.clone(), config.probe.online_interval);
-    let store = Arc::new(store);
     let paused = was_paused(&store);
     if paused {
         tracing::info!(event = "export_paused", "Exports don't start by themselves: they were paused before");
     }
     let exporter =
         Exporter::new(Arc::clone(&config), source, Arc::clone(&store), status.clone(), Arc::clone(&stop));
-    let checks = Arc::new(Checks::new(Arc::clone(&config), ways.clone()));
+    let checks = Arc::new(Checks::new(Arc::clone(&config), ways.clone(), Arc::clone(&store)));
     let deadlines = Deadlines {
         command: Duration::from_secs(2),
         // The connection's own deadline is the probe's; counting documents may take a little on top.
         test_connection: config.probe.timeout + Duration::from_millis(300),
         summary: SUMMARY_DEADLINE,
+        ledger: LEDGER_DEADLINE,
     };
     let (control, commands) = Control::new(status.subscribe(), link.subscribe(), checks, deadlines);
     let timing = timing(&config)?;

@@ -3,7 +3,7 @@
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-use mongo_uplink::cli::{Cli, Command, check};
+use mongo_uplink::cli::{Cli, Command, RecordsError, check, records};
 use mongo_uplink::config::{Config, ConfigError, Sources};
 use mongo_uplink::{app, telemetry};
 
@@ -18,6 +18,17 @@ fn main() -> ExitCode {
                 Err(_) => ExitCode::FAILURE,
             },
             Err(error) => misconfigured(&error),
+        },
+        Command::Records(wanted) => match records(&sources, &wanted) {
+            Ok(text) => {
+                print!("{text}");
+                ExitCode::SUCCESS
+            }
+            Err(RecordsError::Config(error)) => misconfigured(&error),
+            Err(error) => {
+                eprintln!("mongo-uplink: {error}");
+                ExitCode::FAILURE
+            }
         },
     }
 }

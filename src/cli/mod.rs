@@ -5,6 +5,7 @@
 //! - Exit codes: 0 well, 1 failed, 2 the command line itself can't be read, 78 the configuration is wrong.
 
 mod check;
+mod records;
 
 use std::convert::Infallible;
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 pub use check::check;
+pub use records::{Records, RecordsError, records};
 
 use crate::config::{Secret, Sources};
 
@@ -39,6 +41,8 @@ Examples:
       where each value comes from, secrets hidden
   mongo-uplink --config /etc/mongo-uplink/config.toml
       run with that file
+  mongo-uplink records --outcome rejected
+      rows that MongoDB refuses, and why; mongo-uplink records retry sends them again
   MONGO_UPLINK_MONGODB__URI_FILE=/run/secrets/uri mongo-uplink --set sqlite.path=/srv/app/inquiries.db
       run with the connection string out of a file, and another database";
 
@@ -60,6 +64,8 @@ pub enum Command {
     Run(Options),
     /// Check the configuration, and show where each value comes from.
     Check(Options),
+    /// List the rows that are not in the collection, and why; or let the rejected ones be sent again.
+    Records(Records),
 }
 
 /// Where the configuration comes from. May stand before and behind the command; not a global option, because of those
@@ -97,7 +103,11 @@ impl Cli {
     }
 
     fn added_to(&self, sources: Sources) -> Sources {
-        let (Command::Run(behind) | Command::Check(behind)) = self.command();
+        let command = self.command();
+        let behind = match &command {
+            Command::Run(behind) | Command::Check(behind) => behind,
+            Command::Records(records) => records.options(),
+        };
         behind.added_to(self.options.added_to(sources))
     }
 }

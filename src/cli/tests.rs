@@ -89,3 +89,29 @@ fn the_help_teaches_and_the_version_is_told() {
     let version = parse(&["--version"]).unwrap_err().to_string();
     assert_eq!(version, format!("mongo-uplink {}\n", env!("CARGO_PKG_VERSION")));
 }
+
+#[test]
+fn the_records_are_asked_for_with_their_options_on_either_side() {
+    for arguments in [
+        &["records"][..],
+        &["records", "--outcome", "rejected", "--after", "-5", "--limit", "7", "--json"],
+        &["records", "retry"],
+        &["--set", "export.batch_size=5", "records", "retry", "--set", "sqlite.table=t"],
+    ] {
+        let cli = parse(arguments).unwrap();
+        assert!(matches!(cli.command(), Command::Records(_)), "{arguments:?}");
+    }
+    let cli =
+        parse(&["--set", "export.batch_size=5", "records", "retry", "--set", "sqlite.table=t"]).unwrap();
+    let config = Config::load(&cli.added_to(Sources::default())).unwrap();
+    assert_eq!((config.export.batch_size, config.sqlite.table.as_str()), (5, "t"));
+    for arguments in [
+        &["records", "--outcome", "exported"][..],
+        &["records", "--after", "nonsense"],
+        &["records", "--limit", "0"],
+        &["records", "--limit", "1001"],
+        &["records", "--json", "retry"],
+    ] {
+        assert_eq!(parse(arguments).unwrap_err().exit_code(), 2, "{arguments:?}");
+    }
+}

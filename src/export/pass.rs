@@ -11,7 +11,7 @@ use super::deliver::{Rules, deliver};
 use super::run::Run;
 use super::scan::{Batch, Scan, ScanError, Scope};
 use crate::config::{self, Config};
-use crate::ledger::{Bound, Condition, LedgerError, Store};
+use crate::ledger::{Bound, LedgerError, Store};
 use crate::record::{Position, Provenance};
 use crate::report::{ExportStatus, Failure, Reason, RunRequest, RunState, Timestamp};
 use crate::source::{Reader, SourceError};
@@ -99,6 +99,8 @@ pub struct Exporter {
     comparisons: Comparisons,
     /// Rows that the pass under way has made pending again.
     released: usize,
+    /// The collection that the pass under way began with.
+    collection: Option<String>,
     /// What was said already, so that it is said once.
     said: Said,
 }
@@ -108,7 +110,6 @@ struct Said {
     missing_columns: bool,
     missing_index: bool,
     no_uuid: bool,
-    temporary: bool,
 }
 
 impl Exporter {
@@ -132,6 +133,7 @@ impl Exporter {
             broken_off: None,
             comparisons: Comparisons::default(),
             released: 0,
+            collection: None,
             said: Said::default(),
         }
     }
@@ -152,22 +154,46 @@ impl Exporter {
         depth: Depth,
         request: &RunRequest,
     ) -> Result<PassEnd, PassError> {
-        let bound = self.prepare(target).await?;
-        let due =
-            depth == Depth::Full || bound != Bound::Same || self.comparisons.wait(Instant::now()).is_zero();
+        self.prepare(target).await?;
+        let due = depth == Depth::Full || self.comparisons.wait(Instant::now()).is_zero();
         let mut run = None;
         let result = self.look(target, request, due, &mut run).await;
-        end(run, result).await.map(|end| self.once_more(end))
+        let sent = run.is_some();
+        let end = end(run, result).await?;
+        Ok(self.once_more(target, sent, end).await)
     }
 
-    /// Rows that were made pending again may stand before the place that the pass had got to.
-    fn once_more(&mut self, end: PassEnd) -> PassEnd {
-        match end {
-            PassEnd::Complete { .. } if std::mem::take(&mut self.released) > 0 => {
-                PassEnd::Complete { again_in: Some(self.comparisons.owe()) }
-            }
-            end => end,
+    /// Whether the pass that just went through has to be followed by another: rows were made pending again that stand
+    /// before the place it had got to, entries were lost on the way, or the collection was dropped under its hands.
+    async fn once_more(&mut self, target: &Target, sent: bool, end: PassEnd) -> PassEnd {
+        self.show_ledger();
+        let lost = self.owe_if_lost();
+        let released = std::mem::take(&mut self.released) > 0;
+        let PassEnd::Complete { again_in } = end else { return end };
+        // Where nothing was sent, there is nothing to lose. A failure here will be met by the next operation, too.
+        let dropped = sent && matches!(target.current_id().await, Ok(now) if now != self.collection);
+        if lost || dropped {
+            self.comparisons.owe();
+            return PassEnd::Complete { again_in: Some(Duration::ZERO) };
         }
+        if released {
+            return PassEnd::Complete { again_in: Some(self.comparisons.owe()) };
+        }
+        PassEnd::Complete { again_in }
+    }
+
+    /// Entries that were lost are found again by comparing every row.
+    fn owe_if_lost(&mut self) -> bool {
+        let lost = self.store.take_lost();
+        if lost {
+            self.comparisons.owe();
+        }
+        lost
+    }
+
+    fn show_ledger(&self) {
+        let ledger = self.store.state();
+        self.status.send_if_modified(|status| std::mem::replace(&mut status.ledger, ledger) != ledger);
     }
 
     /// Looks at the table's tail, then at all of it if a comparison is due.
@@ -282,7 +308,9 @@ impl Exporter {
             Ok(Leg::Stopped) => Ok(PassEnd::Stopped),
             Err(error) => Err(error),
         };
-        end(run, result).await.map(|end| self.once_more(end))
+        let sent = run.is_some();
+        let end = end(run, result).await?;
+        Ok(self.once_more(target, sent, end).await)
     }
 
     /// Makes sure of the ledger and the collection, and that they belong together.
@@ -306,30 +334,22 @@ impl Exporter {
             );
         }
         let (store, source) = (Arc::clone(&self.store), self.source_id.clone());
-        let (condition, bound) = blocking(move || {
-            let condition = store.refresh()?;
-            Ok::<_, LedgerError>((condition, store.with(|ledger| ledger.bind(&source, &prepared.id))?))
+        self.collection = Some(prepared.id.clone());
+        let bound = blocking(move || {
+            store.refresh()?;
+            store.bind(&source, &prepared.id)
         })
-        .await?;
-        match condition {
-            Condition::Kept => {}
-            Condition::Rebuilt => tracing::warn!(
-                event = "ledger_rebuilt",
-                "The ledger was damaged or gone: every row is compared with MongoDB"
-            ),
-            Condition::Temporary if self.said.temporary => {}
-            Condition::Temporary => tracing::warn!(
-                event = "ledger_temporary",
-                "The state directory can't be used: what is learned lasts until the daemon ends"
-            ),
-        }
-        self.said.temporary = condition == Condition::Temporary;
+        .await;
+        self.show_ledger();
+        self.owe_if_lost();
+        let bound = bound?;
         if let Bound::Forgotten { entries } = bound {
             tracing::warn!(
                 event = "target_changed",
                 entries,
                 "The collection or the table is another one than before: every row is sent that isn't there"
             );
+            self.comparisons.owe();
         }
         Ok(bound)
     }

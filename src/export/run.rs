@@ -6,11 +6,10 @@
 
 use std::sync::Arc;
 
-use mongodb::bson::Bson;
 use tokio::sync::watch;
 
 use super::candidate::{Candidate, Verdict};
-use crate::ledger::{Ledger, LedgerError, Record, RunEnd, Standing, Store};
+use crate::ledger::{Ledger, LedgerError, Record, RunEnd, RunStart, Standing, Store};
 use crate::report::{ExportStatus, Outcome, Progress, RunRequest, RunState, Timestamp};
 
 /// A run in progress.
@@ -32,10 +31,13 @@ impl Run {
         total: u64,
     ) -> Result<Option<Self>, LedgerError> {
         let started = Timestamp::now();
+        let start = RunStart { export_id: export_id.to_owned(), trigger: request.trigger, at: started };
+        // Written down first: on a full disk no run begins, and none is shown.
+        let number = store.run_started(&start)?;
         if !claim(status, request, export_id, started) {
+            store.forget_run(number)?;
             return Ok(None);
         }
-        let number = store.with(|ledger| ledger.run_started(export_id, request.trigger, started))?;
         let progress = Progress { total, ..Progress::default() };
         let run = Self {
             export_id: export_id.to_owned(),
@@ -92,9 +94,7 @@ impl Run {
             self.progress.total = self.progress.processed();
         }
         let end = RunEnd { state, progress: self.progress, reason, error, at: Timestamp::now() };
-        if let Err(error) = self.store.with(|ledger| ledger.run_ended(self.number, &end)) {
-            tracing::warn!(event = "ledger_failed", %error, "The export's end can't be written down");
-        }
+        self.store.run_ended(self.number, end.clone());
         self.show(|status| {
             status.status = end.state;
             status.end_time = Some(end.at);
@@ -180,8 +180,9 @@ pub fn claim(
             start_time: Some(started),
             export_id: Some(export_id.to_owned()),
             trigger: Some(request.trigger),
-            paused: status.paused,
-            ..ExportStatus::default()
+            // What was waited for is over, else no export could begin.
+            waiting_for: None,
+            ..status.without_export()
         };
         true
     })
@@ -218,8 +219,7 @@ fn record<'a>(candidate: &'a Candidate, verdict: &'a Verdict) -> Record<'a> {
     let (outcome, code, detail, duplicate_of) = match verdict {
         Verdict::Inserted | Verdict::There { .. } | Verdict::Kept => (Outcome::Exported, None, "", None),
         Verdict::Duplicate { of } => {
-            let of = if let Bson::ObjectId(of) = of { Some(*of) } else { None };
-            (Outcome::Duplicate, None, "another document has the same duplicate key", of)
+            (Outcome::Duplicate, None, "another document has the same duplicate key", Some(of))
         }
         Verdict::Rejected { code, detail } => (Outcome::Rejected, Some(*code), detail.as_str(), None),
     };

@@ -27,14 +27,14 @@ fn one_new_row_in_a_million_costs_next_to_nothing() {
     ))
     .unwrap();
     let state = directory.path().join("state");
-    let (store, _) = Store::open(&state).unwrap();
+    let store = Store::open(&state).unwrap();
     // What each row was doesn't matter to a look at the tail, only that it is known.
     Connection::open(state.join("state.db"))
         .unwrap()
         .execute_batch(&format!(
             "PRAGMA synchronous = OFF;
              WITH RECURSIVE n(id) AS (VALUES (1) UNION ALL SELECT id + 1 FROM n WHERE id < {ROWS})
-             INSERT INTO entry SELECT id, zeroblob(12), zeroblob(16), 1, 1 FROM n"
+             INSERT INTO entry SELECT id, zeroblob(12), zeroblob(16), 0x33, 1 FROM n"
         ))
         .unwrap();
     let (store, config) = (Arc::new(store), config(&path));

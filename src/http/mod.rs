@@ -10,6 +10,9 @@
 //! | POST | `/api/export/pause`, `/api/export/resume` | whether exports start by themselves |
 //! | POST | `/api/export/stop` | ends the running export at its next batch boundary |
 //! | GET | `/api/export/connectivity` | the link to MongoDB |
+//! | GET | `/api/export/history` | past exports, the latest first; `limit` |
+//! | GET | `/api/export/records` | rows that aren't in the collection, and why; `outcome`, `after`, `limit` |
+//! | POST | `/api/export/records/retry` | lets rejected rows be sent again |
 //! | GET | `/live` | whether the process answers |
 //! | GET | `/ready` | whether the loop runs |
 //!
@@ -33,6 +36,7 @@ mod brakes;
 mod edge;
 mod envelope;
 mod guard;
+mod past;
 mod query;
 mod server;
 
@@ -67,6 +71,9 @@ fn router(control: Control) -> Router {
         .route("/api/export/resume", post(brakes::resume))
         .route("/api/export/stop", post(brakes::stop))
         .route("/api/export/connectivity", get(api::connectivity))
+        .route("/api/export/history", get(past::history))
+        .route("/api/export/records", get(past::records))
+        .route("/api/export/records/retry", post(past::retry))
         .route("/live", get(api::live))
         .route("/ready", get(api::ready))
         .fallback(api::not_found)

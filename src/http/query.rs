@@ -1,4 +1,4 @@
-//! The parameters of `POST /api/export/sqlite-to-mongodb`.
+//! The parameters of requests.
 //!
 //! What holds: a parameter that is given is either understood or refused by name; none is guessed. What isn't known is
 //! ignored, as the documented API's clients expect. Texts for booleans are those that FastAPI takes: `true`, `false`,
@@ -39,16 +39,22 @@ impl From<InvalidQuery> for Envelope {
 impl StartParameters {
     /// Reads the query of `uri`.
     pub(super) fn read(uri: &Uri) -> Result<Self, InvalidQuery> {
-        let Query(pairs) =
-            Query::<Vec<(String, String)>>::try_from_uri(uri).map_err(|_| InvalidQuery::Unreadable)?;
+        let pairs = pairs(uri)?;
         Ok(Self {
-            batch_size: one(&pairs, "batch_size", "an integer from 1 to 1000", batch_size)?,
+            batch_size: one(&pairs, "batch_size", "an integer from 1 to 1000", up_to_1000)?,
             skip_duplicates: one(&pairs, "skip_duplicates", "true or false", boolean)?,
         })
     }
 }
 
-fn one<T>(
+/// The query's parameters, in their order.
+pub(super) fn pairs(uri: &Uri) -> Result<Vec<(String, String)>, InvalidQuery> {
+    let Query(pairs) = Query::try_from_uri(uri).map_err(|_| InvalidQuery::Unreadable)?;
+    Ok(pairs)
+}
+
+/// The value of a parameter that may be given once.
+pub(super) fn one<T>(
     pairs: &[(String, String)],
     name: &'static str,
     allowed: &'static str,
@@ -65,7 +71,8 @@ fn one<T>(
     }
 }
 
-fn batch_size(text: &str) -> Option<u16> {
+/// An integer from 1 to 1000.
+pub(super) fn up_to_1000(text: &str) -> Option<u16> {
     // `parse` would take a sign.
     let plain = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let number = text.parse().ok().filter(|number| (1..=1000).contains(number))?;

@@ -1,12 +1,17 @@
 //! What became of each row.
 
+use mongodb::bson::Bson;
 use mongodb::bson::oid::ObjectId;
+use rusqlite::types::Value;
 use rusqlite::{OptionalExtension as _, params};
 
 use super::run::set_progress;
 use super::{Ledger, LedgerError};
 use crate::record::ValueRef;
 use crate::report::{Outcome, Progress, Timestamp};
+
+/// An `_id` that takes more bytes than this as extended JSON isn't kept.
+const LONGEST_ID: usize = 1024;
 
 /// What is remembered of a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,7 +42,7 @@ pub struct Record<'a> {
     /// If it isn't in the collection: why, without any value of it.
     pub detail: &'a str,
     /// If it is a duplicate: of which document.
-    pub duplicate_of: Option<ObjectId>,
+    pub duplicate_of: Option<&'a Bson>,
     /// Whether its document may have been somebody else before: then what is remembered as its duplicate isn't any more.
     pub moved: bool,
 }
@@ -87,7 +92,7 @@ impl Ledger {
     /// # Errors
     /// See [`LedgerError`].
     pub fn forget_behind(&mut self, last: Option<i64>) -> Result<(), LedgerError> {
-        let transaction = self.connection.transaction()?;
+        let transaction = self.begin()?;
         for table in ["entry", "remark"] {
             transaction
                 .prepare_cached(&format!(
@@ -110,7 +115,7 @@ impl Ledger {
         batch: &[Record<'_>],
         now: Timestamp,
     ) -> Result<usize, LedgerError> {
-        let transaction = self.connection.transaction()?;
+        let transaction = self.begin()?;
         set_progress(&transaction, standing.run, standing.progress)?;
         transaction
             .prepare_cached("UPDATE run SET recorded_to = ?2 WHERE number = ?1")?
@@ -146,18 +151,22 @@ impl Ledger {
             } else {
                 transaction
                     .prepare_cached(
-                        "INSERT INTO remark VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1, ?7, ?7) ON CONFLICT DO UPDATE SET
-                         key = excluded.key, outcome = excluded.outcome, code = excluded.code,
+                        // Another id: another row stands here now, with a history of its own.
+                        "INSERT INTO remark VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 1, ?8, ?8) ON CONFLICT DO UPDATE SET
+                         attempts = CASE WHEN id = excluded.id THEN attempts + 1 ELSE 1 END,
+                         first_at = CASE WHEN id = excluded.id THEN first_at ELSE excluded.first_at END,
+                         id = excluded.id, key = excluded.key, outcome = excluded.outcome, code = excluded.code,
                          detail = excluded.detail, duplicate_of = excluded.duplicate_of,
-                         attempts = attempts + 1, last_at = excluded.last_at",
+                         last_at = excluded.last_at",
                     )?
                     .execute(params![
                         record.position,
+                        record.id.bytes(),
                         record.key,
                         outcome_code(record.outcome),
                         record.code,
                         record.detail,
-                        record.duplicate_of.map(|id| id.bytes()),
+                        record.duplicate_of.and_then(stored_id),
                         now.as_millis(),
                     ])?;
             }
@@ -167,19 +176,45 @@ impl Ledger {
     }
 }
 
+/// Codes that differ in four bits from each other: one that is flipped gives none of them.
 pub(super) fn outcome_code(outcome: Outcome) -> i64 {
     match outcome {
-        Outcome::Exported => 1,
-        Outcome::Duplicate => 2,
-        Outcome::Rejected => 3,
+        Outcome::Exported => 0x33,
+        Outcome::Duplicate => 0x55,
+        Outcome::Rejected => 0x66,
     }
 }
 
 pub(super) fn outcome_of(code: i64) -> Option<Outcome> {
-    match code {
-        1 => Some(Outcome::Exported),
-        2 => Some(Outcome::Duplicate),
-        3 => Some(Outcome::Rejected),
-        _ => None,
+    [Outcome::Exported, Outcome::Duplicate, Outcome::Rejected]
+        .into_iter()
+        .find(|outcome| outcome_code(*outcome) == code)
+}
+
+/// An `_id` as it is kept: an ObjectId by its bytes, another one as extended JSON; `None` if that is long.
+fn stored_id(id: &Bson) -> Option<Value> {
+    match id {
+        Bson::ObjectId(id) => Some(Value::Blob(id.bytes().to_vec())),
+        other => {
+            let text = extended_json(other)?.to_string();
+            (text.len() <= LONGEST_ID).then_some(Value::Text(text))
+        }
+    }
+}
+
+fn extended_json(id: &Bson) -> Option<serde_json::Value> {
+    serde_json::to_value(id).ok()
+}
+
+/// What [`stored_id`] kept, as extended JSON.
+pub(super) fn shown_id(kept: Value) -> Result<Option<serde_json::Value>, LedgerError> {
+    match kept {
+        Value::Null => Ok(None),
+        Value::Blob(bytes) => {
+            let bytes = bytes.try_into().map_err(|_| LedgerError::Damaged)?;
+            Ok(extended_json(&Bson::ObjectId(ObjectId::from_bytes(bytes))))
+        }
+        Value::Text(text) => serde_json::from_str(&text).map(Some).map_err(|_| LedgerError::Damaged),
+        Value::Integer(_) | Value::Real(_) => Err(LedgerError::Damaged),
     }
 }

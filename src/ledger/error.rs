@@ -10,7 +10,10 @@ pub enum LedgerError {
     /// What is in the file can't be trusted. It will be set aside.
     #[error("the ledger is damaged")]
     Damaged,
-    /// There is no space, or no right to write.
+    /// There is no space left. It heals when space is freed.
+    #[error("the ledger can't be written: the disk of the state directory is full")]
+    Full,
+    /// There is no right to write, or the disk fails.
     #[error("the ledger can't be written: {0}")]
     Unwritable(&'static str),
     /// Its directory can't be made or its file can't be moved.
@@ -21,6 +24,9 @@ pub enum LedgerError {
         /// The system's answer.
         source: std::io::Error,
     },
+    /// There is a file of its name that belongs to another program.
+    #[error("state.db in the state directory is another program's database")]
+    Foreign,
     /// It was made by a newer release.
     #[error("the ledger has version {found}, this release knows {known}")]
     Newer {
@@ -47,8 +53,8 @@ impl From<rusqlite::Error> for LedgerError {
                 let text = rusqlite::ffi::code_to_str(failure.extended_code);
                 match failure.code {
                     ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => Self::Damaged,
-                    ErrorCode::DiskFull
-                    | ErrorCode::ReadOnly
+                    ErrorCode::DiskFull => Self::Full,
+                    ErrorCode::ReadOnly
                     | ErrorCode::CannotOpen
                     | ErrorCode::PermissionDenied
                     | ErrorCode::SystemIoFailure => Self::Unwritable(text),

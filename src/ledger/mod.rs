@@ -2,10 +2,14 @@
 //!
 //! What holds:
 //! - it only saves work: truncated, corrupted or deleted, it is set aside and filled again by comparing with MongoDB;
+//! - one flipped bit never turns one outcome into another;
 //! - an entry is written after a majority has acknowledged the row, never before;
 //! - all entries speak of one source and one target; if either is another one, they are forgotten;
-//! - it holds keys and hashes of rows, never their values, and no text that could quote one.
+//! - of a row it holds the key and hashes, never other values, and no text that could quote one; of a document that a
+//!   row duplicates, the `_id`.
 
+mod aside;
+mod call;
 mod entry;
 mod error;
 mod open;
@@ -15,14 +19,15 @@ mod store;
 
 use std::path::PathBuf;
 
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
+pub use call::{call, was_called};
 pub use entry::{Entry, Record, Standing};
 pub use error::LedgerError;
 pub use open::Opened;
-pub use remark::{Remark, Remarks};
-pub use run::RunEnd;
-pub use store::{Condition, Store};
+pub use remark::{Cursor, InvalidCursor};
+pub use run::{RunEnd, RunStart};
+pub use store::Store;
 
 /// The ledger, open.
 pub struct Ledger {
@@ -67,10 +72,9 @@ impl Ledger {
         if before.0.as_deref() == Some(source) && before.1.as_deref() == Some(target) {
             return Ok(Bound::Same);
         }
-        let transaction = self.connection.transaction()?;
+        let transaction = self.begin()?;
         let entries: i64 = transaction.query_row("SELECT count(*) FROM entry", [], |row| row.get(0))?;
-        transaction.execute("DELETE FROM entry", [])?;
-        transaction.execute("DELETE FROM remark", [])?;
+        forget_entries(&transaction)?;
         for (name, value) in [("source", source), ("target", target)] {
             transaction.execute(
                 "INSERT INTO fact VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = excluded.value",
@@ -79,6 +83,24 @@ impl Ledger {
         }
         transaction.commit()?;
         Ok(if entries > 0 { Bound::Forgotten { entries: entries.unsigned_abs() } } else { Bound::Same })
+    }
+
+    /// Forgets what became of each row. Past exports stay.
+    ///
+    /// # Errors
+    /// See [`LedgerError`].
+    pub(super) fn forget_entries(&mut self) -> Result<(), LedgerError> {
+        let transaction = self.begin()?;
+        forget_entries(&transaction)?;
+        Ok(transaction.commit()?)
+    }
+
+    /// Begins a transaction that writes. One that a failed rollback left open is ended first.
+    fn begin(&mut self) -> Result<Transaction<'_>, LedgerError> {
+        if !self.connection.is_autocommit() {
+            self.connection.execute_batch("ROLLBACK")?;
+        }
+        Ok(self.connection.transaction()?)
     }
 
     /// Whether the ledger is only kept until the daemon ends, because its directory can't be used.
@@ -94,6 +116,15 @@ impl Ledger {
     }
 }
 
+/// Without conditions, so that SQLite frees whole pages and writes none of them: fast, whatever the number of rows.
+fn forget_entries(transaction: &Transaction<'_>) -> Result<(), LedgerError> {
+    transaction.execute("DELETE FROM entry", [])?;
+    transaction.execute("DELETE FROM remark", [])?;
+    // What past exports wrote was counted by them; without the entries nobody can tell what wasn't.
+    transaction.execute("UPDATE run SET settled = 1 WHERE settled = 0", [])?;
+    Ok(())
+}
+
 /// What [`Ledger::bind`] found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bound {
@@ -105,3 +136,6 @@ pub enum Bound {
         entries: u64,
     },
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,24 +1,30 @@
-//! Finding, making and setting aside the ledger's file.
+//! Finding, making and checking the ledger's file.
+//!
+//! What holds: a file is used only if its tables are to the letter those that this release makes; a file of another
+//! program is never touched.
 
-use std::os::unix::fs::MetadataExt as _;
+use std::fs::{DirBuilder, OpenOptions};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
+use super::aside::{FILE, remove_beside, set_aside};
 use super::{Ledger, LedgerError};
-
-/// The file in the state directory.
-const FILE: &str = "state.db";
-
-/// The damaged ledger of before, for whoever wants to look; only one is kept.
-const SET_ASIDE: &str = "state.db.damaged";
 
 /// The form of the tables, kept in `PRAGMA user_version`.
 const VERSION: i64 = 1;
 
 /// Marks the file as this program's, in `PRAGMA application_id`: "UPLK".
 const APPLICATION_ID: i64 = 0x55_50_4c_4b;
+
+/// How long another process at the same file (the command line) is waited for.
+const BUSY: Duration = Duration::from_secs(2);
+
+/// The write-ahead log is carried over after this many pages of 4 KiB, and cut back to that size: on a small disk it
+/// may take no more than a small part. A batch takes a few pages.
+const WAL_PAGES: i64 = 64;
 
 const SCHEMA: &str = include_str!("schema.sql");
 
@@ -44,19 +50,62 @@ impl Ledger {
     /// Opens the ledger of this directory; makes it if there is none; sets it aside if it is damaged.
     ///
     /// # Errors
-    /// [`LedgerError::Unwritable`] or [`LedgerError::File`] if the directory can't be used.
+    /// [`LedgerError::Full`], [`LedgerError::Unwritable`], [`LedgerError::File`] or [`LedgerError::Foreign`] if the
+    /// directory can't be used.
     pub fn open(directory: &Path) -> Result<(Self, Opened), LedgerError> {
-        std::fs::create_dir_all(directory)
-            .map_err(|source| LedgerError::File { path: directory.to_owned(), source })?;
+        let file_error = |source| LedgerError::File { path: directory.to_owned(), source };
+        // Keys of rows may be people's addresses.
+        DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(file_error)?;
         let path = directory.join(FILE);
-        let existed = path.metadata().is_ok_and(|metadata| metadata.len() > 0);
+        let opened = match path.symlink_metadata() {
+            Ok(metadata) if metadata.is_dir() => {
+                set_aside(directory)?;
+                Opened::Recovered
+            }
+            Ok(metadata) if metadata.len() > 0 => Opened::Existing,
+            Ok(_) => Opened::New,
+            Err(_) => {
+                // A write-ahead log without its file: whose rows are in it nobody knows.
+                remove_beside(directory)?;
+                Opened::New
+            }
+        };
         match Self::open_file(&path) {
-            Ok(ledger) => Ok((ledger, if existed { Opened::Existing } else { Opened::New })),
+            Ok(ledger) => Ok((ledger, opened)),
             Err(LedgerError::Damaged | LedgerError::Newer { .. }) => {
                 set_aside(directory)?;
                 Ok((Self::open_file(&path)?, Opened::Recovered))
             }
             Err(error) => Err(error),
+        }
+    }
+
+    /// Opens the ledger of this directory beside the daemon, to look at it.
+    ///
+    /// # Errors
+    /// See [`LedgerError`]; nothing is set aside or made.
+    pub fn open_to_read(directory: &Path) -> Result<Self, LedgerError> {
+        Self::open_beside(directory, OpenFlags::SQLITE_OPEN_READ_ONLY)
+    }
+
+    /// Opens the ledger of this directory beside the daemon, to change it.
+    ///
+    /// # Errors
+    /// See [`LedgerError`]; nothing is set aside or made.
+    pub fn open_to_write(directory: &Path) -> Result<Self, LedgerError> {
+        Self::open_beside(directory, OpenFlags::SQLITE_OPEN_READ_WRITE)
+    }
+
+    fn open_beside(directory: &Path, access: OpenFlags) -> Result<Self, LedgerError> {
+        let path = directory.join(FILE);
+        let file = look_at(&path)?;
+        let mut connection = Connection::open_with_flags(&path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+        connection.busy_timeout(BUSY)?;
+        connection.set_transaction_behavior(TransactionBehavior::Immediate);
+        match form(&connection)? {
+            Form::Ours => Ok(Self { connection, file: Some(file) }),
+            Form::Empty => Err(LedgerError::Damaged),
+            Form::Unusable(error) => Err(error),
         }
     }
 
@@ -66,66 +115,106 @@ impl Ledger {
     /// # Errors
     /// See [`LedgerError`].
     pub fn temporary() -> Result<Self, LedgerError> {
-        let connection = Connection::open("")?;
+        let mut connection = Connection::open("")?;
+        connection.pragma_update(None, "journal_mode", "memory")?;
+        connection.pragma_update(None, "synchronous", "off")?;
+        connection.pragma_update(None, "cache_size", -1024)?;
+        connection.set_transaction_behavior(TransactionBehavior::Immediate);
         connection.execute_batch(SCHEMA)?;
         Ok(Self { connection, file: None })
     }
 
-    /// Moves the damaged file of this directory away, so that the next [`Ledger::open`] makes a new one.
-    ///
-    /// # Errors
-    /// [`LedgerError::File`] if it can't be moved.
-    pub fn set_aside(directory: &Path) -> Result<(), LedgerError> {
-        set_aside(directory)
+    /// Carries the write-ahead log over into the file and empties it. Whether that worked.
+    pub(super) fn carry_over(&self) -> bool {
+        let busy =
+            self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
+        busy.is_ok_and(|busy| busy == 0) && self.file.is_some()
     }
 
     /// Whether the file that was opened is still the one that its path leads to.
     #[must_use]
     pub fn is_in_place(&self) -> bool {
         self.file.as_ref().is_none_or(|file| {
-            file.path.metadata().is_ok_and(|now| (now.dev(), now.ino()) == (file.device, file.inode))
+            look_at(&file.path).is_ok_and(|now| (now.device, now.inode) == (file.device, file.inode))
         })
     }
 
     fn open_file(path: &Path) -> Result<Self, LedgerError> {
-        let mut connection = Connection::open(path)?;
-        connection.busy_timeout(Duration::from_secs(2))?;
+        let file_error = |source| LedgerError::File { path: path.to_owned(), source };
+        // SQLite gives the files beside it the same rights.
+        let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+        match made {
+            Ok(_) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+            Err(error) if error.kind() == std::io::ErrorKind::StorageFull => return Err(LedgerError::Full),
+            Err(error) => return Err(file_error(error)),
+        }
+        let access = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut connection = Connection::open_with_flags(path, access)?;
+        connection.busy_timeout(BUSY)?;
+        connection.set_transaction_behavior(TransactionBehavior::Immediate);
+        // Before anything is changed: it may be somebody else's.
+        let form = form(&connection)?;
+        if let Form::Unusable(error) = form {
+            return Err(error);
+        }
+        if connection.is_readonly(rusqlite::MAIN_DB)? {
+            return Err(LedgerError::Unwritable("it can only be read"));
+        }
         connection.pragma_update(None, "journal_mode", "wal")?;
         // A power cut may take the last entries with it: they are found again in MongoDB.
         connection.pragma_update(None, "synchronous", "normal")?;
+        connection.pragma_update(None, "wal_autocheckpoint", WAL_PAGES)?;
+        connection.pragma_update(None, "journal_size_limit", WAL_PAGES * 4096)?;
         connection.pragma_update(None, "cache_size", -1024)?;
+        connection.pragma_update(None, "cell_size_check", true)?;
         connection.set_prepared_statement_cache_capacity(32);
-        let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-        match version {
-            0 => {
-                let transaction = connection.transaction()?;
-                transaction.execute_batch(SCHEMA)?;
-                transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-                transaction.pragma_update(None, "user_version", VERSION)?;
-                transaction.commit()?;
-            }
-            VERSION => {}
-            found => return Err(LedgerError::Newer { found, known: VERSION }),
+        if matches!(form, Form::Empty) {
+            let transaction = connection.transaction()?;
+            transaction.execute_batch(SCHEMA)?;
+            transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+            transaction.pragma_update(None, "user_version", VERSION)?;
+            transaction.commit()?;
         }
-        let metadata =
-            path.metadata().map_err(|source| LedgerError::File { path: path.to_owned(), source })?;
-        let file = LedgerFile { path: path.to_owned(), device: metadata.dev(), inode: metadata.ino() };
-        Ok(Self { connection, file: Some(file) })
+        Ok(Self { connection, file: Some(look_at(path)?) })
     }
 }
 
-fn set_aside(directory: &Path) -> Result<(), LedgerError> {
-    for (from, to) in [
-        (FILE.to_owned(), SET_ASIDE.to_owned()),
-        (format!("{FILE}-wal"), format!("{SET_ASIDE}-wal")),
-        (format!("{FILE}-shm"), format!("{SET_ASIDE}-shm")),
-    ] {
-        let from = directory.join(from);
-        match std::fs::rename(&from, directory.join(to)) {
-            Ok(()) => {}
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(source) => return Err(LedgerError::File { path: from, source }),
-        }
+fn look_at(path: &Path) -> Result<LedgerFile, LedgerError> {
+    let metadata = path.metadata().map_err(|source| LedgerError::File { path: path.to_owned(), source })?;
+    Ok(LedgerFile { path: path.to_owned(), device: metadata.dev(), inode: metadata.ino() })
+}
+
+/// What a file holds.
+enum Form {
+    Ours,
+    Empty,
+    Unusable(LedgerError),
+}
+
+fn form(connection: &Connection) -> Result<Form, LedgerError> {
+    let number = |pragma: &str| connection.query_row(pragma, [], |row| row.get::<_, i64>(0));
+    let (id, version) = (number("PRAGMA application_id")?, number("PRAGMA user_version")?);
+    let found = definitions(connection)?;
+    if found.is_empty() {
+        return Ok(Form::Empty);
     }
-    Ok(())
+    let plain = Connection::open_in_memory()?;
+    plain.execute_batch(SCHEMA)?;
+    let ours = definitions(&plain)?;
+    Ok(match (id == APPLICATION_ID, version) {
+        (true, VERSION) if found == ours => Form::Ours,
+        (true, newer) if newer > VERSION => {
+            Form::Unusable(LedgerError::Newer { found: newer, known: VERSION })
+        }
+        (false, _) if !found.iter().any(|table| ours.contains(table)) => Form::Unusable(LedgerError::Foreign),
+        _ => Form::Unusable(LedgerError::Damaged),
+    })
+}
+
+/// The tables and indexes, by name, with what made them.
+fn definitions(connection: &Connection) -> Result<Vec<(String, Option<String>)>, LedgerError> {
+    let mut statement = connection.prepare("SELECT name, sql FROM sqlite_schema ORDER BY name")?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }

@@ -1,41 +1,48 @@
 //! Rows that are not in the collection, and why.
 
-use mongodb::bson::oid::ObjectId;
-use rusqlite::params;
-use serde::Serialize;
+use std::str::FromStr;
 
-use super::entry::{outcome_code, outcome_of};
+use rusqlite::types::Value;
+use rusqlite::{Row, params};
+
+use super::entry::{outcome_code, outcome_of, shown_id};
 use super::{Ledger, LedgerError};
-use crate::report::{Outcome, Timestamp};
+use crate::report::{Outcome, Remark, Remarks, Timestamp};
 
-/// A row that is not in the collection.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Remark {
-    /// Its key, as people know it.
-    pub key: String,
-    /// `duplicate` or `rejected`.
-    pub outcome: Outcome,
-    /// MongoDB's error code.
-    pub code: Option<i32>,
-    /// Why, without any value of the row.
-    pub reason: String,
-    /// For a duplicate: the `_id` of the document that it duplicates, as 24 hexadecimal digits.
-    pub duplicate_of: Option<String>,
-    /// How often it was looked at.
-    pub attempts: u32,
-    /// When it was looked at first.
-    pub first_at: Timestamp,
-    /// When it was looked at last.
-    pub last_at: Timestamp,
-}
+/// Rows released in one transaction: the write-ahead log stays small, and the daemon isn't kept waiting.
+const RELEASED_AT_ONCE: i64 = 10_000;
 
-/// A page of remarks.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Remarks {
-    /// The rows, in the order of their positions.
-    pub records: Vec<Remark>,
-    /// What to pass as `after` for the next page; `None` at the end.
-    pub next: Option<String>,
+const COLUMNS: &str =
+    "quote(position), key, outcome, code, detail, duplicate_of, attempts, first_at, last_at";
+
+/// A place in the list of remarks. Its text is SQLite's quoted form of a position: it holds nothing that the page
+/// before it doesn't show.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Cursor(Value);
+
+/// A text that is no cursor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("this is no cursor that a page of records ended with")]
+pub struct InvalidCursor;
+
+impl FromStr for Cursor {
+    type Err = InvalidCursor;
+
+    fn from_str(text: &str) -> Result<Self, InvalidCursor> {
+        if let Ok(rowid) = text.parse::<i64>() {
+            return if text.starts_with('+') { Err(InvalidCursor) } else { Ok(Self(rowid.into())) };
+        }
+        let digits = text.strip_prefix("X'").and_then(|text| text.strip_suffix('\'')).ok_or(InvalidCursor)?;
+        if !digits.len().is_multiple_of(2) || !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+            return Err(InvalidCursor);
+        }
+        (0..digits.len())
+            .step_by(2)
+            .map(|at| u8::from_str_radix(&digits[at..at + 2], 16))
+            .collect::<Result<Vec<u8>, _>>()
+            .map(|bytes| Self(bytes.into()))
+            .map_err(|_| InvalidCursor)
+    }
 }
 
 impl Ledger {
@@ -46,79 +53,73 @@ impl Ledger {
     pub fn remarks(
         &self,
         outcome: Option<Outcome>,
-        after: Option<&str>,
-        limit: u32,
+        after: Option<&Cursor>,
+        limit: u16,
     ) -> Result<Remarks, LedgerError> {
-        // The cursor is the quoted form of the last position: it holds nothing that the page doesn't show.
-        let mut statement = self.connection.prepare_cached(
-            "SELECT key, outcome, code, detail, duplicate_of, attempts, first_at, last_at, quote(position)
-             FROM remark
-             WHERE (?1 IS NULL OR outcome = ?1) AND (?2 IS NULL OR position > ?2)
-             ORDER BY position LIMIT ?3",
-        )?;
-        let after = after.and_then(cursor);
-        let mut rows = statement.query(params![outcome.map(outcome_code), after, i64::from(limit) + 1])?;
+        // The outcome stands in the text, so that the index of one outcome can be used.
+        let of =
+            outcome.map_or_else(String::new, |outcome| format!("outcome = {} AND", outcome_code(outcome)));
+        let mut statement = self.connection.prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM remark WHERE {of} (?1 IS NULL OR position > ?1) ORDER BY position LIMIT ?2"
+        ))?;
+        let mut rows = statement.query(params![after.map(|after| &after.0), i64::from(limit) + 1])?;
         let mut page = Remarks::default();
         let mut last = None;
         while let Some(row) = rows.next()? {
-            if page.records.len() == limit as usize {
+            if page.records.len() == usize::from(limit) {
                 page.next = last;
                 break;
             }
-            last = Some(row.get(8)?);
-            page.records.push(Remark {
-                key: row.get(0)?,
-                outcome: outcome_of(row.get(1)?).ok_or(LedgerError::Damaged)?,
-                code: row.get(2)?,
-                reason: row.get(3)?,
-                duplicate_of: row.get::<_, Option<[u8; 12]>>(4)?.map(|id| ObjectId::from_bytes(id).to_hex()),
-                attempts: row.get(5)?,
-                first_at: Timestamp::from_millis(row.get(6)?),
-                last_at: Timestamp::from_millis(row.get(7)?),
-            });
+            last = Some(row.get(0)?);
+            page.records.push(remark(row)?);
         }
         Ok(page)
     }
 
-    /// How many rows are remembered with each outcome: exported, duplicate, rejected.
+    /// How many rows are remembered that aren't in the collection: duplicates, rejected ones.
     ///
     /// # Errors
     /// See [`LedgerError`].
     pub fn remark_counts(&self) -> Result<(u64, u64), LedgerError> {
         let count = |outcome| -> Result<u64, LedgerError> {
-            let count: i64 = self
-                .connection
-                .prepare_cached("SELECT count(*) FROM remark WHERE outcome = ?1")?
-                .query_row([outcome_code(outcome)], |row| row.get(0))?;
+            let code = outcome_code(outcome);
+            let sql = format!("SELECT count(*) FROM remark WHERE outcome = {code}");
+            let count: i64 = self.connection.prepare_cached(&sql)?.query_row([], |row| row.get(0))?;
             Ok(count.unsigned_abs())
         };
         Ok((count(Outcome::Duplicate)?, count(Outcome::Rejected)?))
     }
 
-    /// Forgets the rejected rows, so that the next full comparison sends them again. Answers how many there were.
+    /// Forgets what became of the rejected rows, so that the next full comparison sends them again. What there is to
+    /// tell of them stays until then. Answers how many there were.
     ///
     /// # Errors
     /// See [`LedgerError`].
     pub fn release_rejected(&mut self) -> Result<u64, LedgerError> {
-        let released = self
-            .connection
-            .prepare_cached(
-                "DELETE FROM entry WHERE position IN (SELECT position FROM remark WHERE outcome = ?1)",
-            )?
-            .execute([outcome_code(Outcome::Rejected)])?;
-        Ok(released as u64)
+        let sql = format!(
+            "DELETE FROM entry WHERE position IN (SELECT remark.position FROM remark JOIN entry USING (position)
+             WHERE remark.outcome = {} LIMIT {RELEASED_AT_ONCE})",
+            outcome_code(Outcome::Rejected)
+        );
+        let mut released = 0;
+        loop {
+            match self.connection.prepare_cached(&sql)?.execute([])? {
+                0 => return Ok(released),
+                some => released += some as u64,
+            }
+        }
     }
 }
 
-/// A position in its quoted form: an integer, or a blob as `X'..'`.
-fn cursor(text: &str) -> Option<rusqlite::types::Value> {
-    if let Ok(rowid) = text.parse::<i64>() {
-        return Some(rowid.into());
-    }
-    let digits = text.strip_prefix("X'")?.strip_suffix('\'')?;
-    let bytes = (0..digits.len())
-        .step_by(2)
-        .map(|at| digits.get(at..at + 2).and_then(|pair| u8::from_str_radix(pair, 16).ok()))
-        .collect::<Option<Vec<u8>>>()?;
-    Some(bytes.into())
+fn remark(row: &Row<'_>) -> Result<Remark, LedgerError> {
+    Ok(Remark {
+        key: row.get(1)?,
+        outcome: outcome_of(row.get(2)?).ok_or(LedgerError::Damaged)?,
+        code: row.get(3)?,
+        reason: row.get(4)?,
+        duplicate_of: shown_id(row.get(5)?)?,
+        attempts: row.get(6)?,
+        first_at: Timestamp::from_millis(row.get(7)?),
+        last_at: Timestamp::from_millis(row.get(8)?),
+    })
 }

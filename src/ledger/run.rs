@@ -3,10 +3,24 @@
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::{Ledger, LedgerError};
-use crate::report::{ExportStatus, Progress, Reason, RunState, Timestamp, Trigger};
+use crate::report::{PastExport, Progress, Reason, RunState, Timestamp, Trigger};
+
+/// Later than any time that a document bears: an export that wrote nothing that isn't counted.
+const ALL_COUNTED: &str = "~";
 
 /// How many past exports are remembered.
 const KEPT: u32 = 1000;
+
+/// How an export began.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunStart {
+    /// Its id.
+    pub export_id: String,
+    /// Who asked for it.
+    pub trigger: Trigger,
+    /// When it began.
+    pub at: Timestamp,
+}
 
 /// How an export ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,21 +42,30 @@ impl Ledger {
     ///
     /// # Errors
     /// See [`LedgerError`].
-    pub fn run_started(
-        &mut self,
-        export_id: &str,
-        trigger: Trigger,
-        at: Timestamp,
-    ) -> Result<i64, LedgerError> {
-        let transaction = self.connection.transaction()?;
+    pub fn run_started(&mut self, start: &RunStart) -> Result<i64, LedgerError> {
+        let transaction = self.begin()?;
         transaction.execute(
             "INSERT INTO run (export_id, trigger, started_at, state) VALUES (?1, ?2, ?3, 'running')",
-            params![export_id, trigger.as_str(), at.as_millis()],
+            params![start.export_id, start.trigger.as_str(), start.at.as_millis()],
         )?;
         let number = transaction.last_insert_rowid();
         transaction.execute("DELETE FROM run WHERE number <= ?1 - ?2", params![number, KEPT])?;
         transaction.commit()?;
         Ok(number)
+    }
+
+    /// Writes down, in a ledger that took another one's place, an export that had begun, under its number there. What it
+    /// wrote until now is counted, and not known here: nobody shall count it again.
+    ///
+    /// # Errors
+    /// See [`LedgerError`].
+    pub(super) fn adopt_run(&self, number: i64, start: &RunStart) -> Result<(), LedgerError> {
+        self.connection.execute(
+            "INSERT OR IGNORE INTO run (number, export_id, trigger, started_at, state, recorded_to)
+             VALUES (?1, ?2, ?3, ?4, 'running', ?5)",
+            params![number, start.export_id, start.trigger.as_str(), start.at.as_millis(), ALL_COUNTED],
+        )?;
+        Ok(())
     }
 
     /// Writes down how an export ended.
@@ -78,30 +101,112 @@ impl Ledger {
             .optional()?)
     }
 
+    /// Forgets an export that didn't begin after all.
+    ///
+    /// # Errors
+    /// See [`LedgerError`].
+    pub fn forget_run(&self, number: i64) -> Result<(), LedgerError> {
+        self.connection.execute("DELETE FROM run WHERE number = ?1", [number])?;
+        Ok(())
+    }
+
     /// Whether an export of this id is remembered.
     ///
     /// # Errors
     /// See [`LedgerError`].
     pub fn knows_run(&self, export_id: &str) -> Result<bool, LedgerError> {
-        Ok(self
-            .connection
-            .prepare_cached("SELECT 1 FROM run WHERE export_id = ?1")?
-            .query_row([export_id], |_| Ok(()))
-            .optional()?
-            .is_some())
+        self.has_run("SELECT 1 FROM run WHERE export_id = ?1", export_id)
     }
 
-    /// Past exports, the latest first. One that never ended (the daemon was killed) is told as failed.
+    /// Whether an export of this id is remembered that may have written rows which it didn't come to count.
     ///
     /// # Errors
     /// See [`LedgerError`].
-    pub fn history(&self, limit: u32) -> Result<Vec<ExportStatus>, LedgerError> {
+    pub fn is_unsettled(&self, export_id: &str) -> Result<bool, LedgerError> {
+        self.has_run("SELECT 1 FROM run WHERE export_id = ?1 AND settled = 0", export_id)
+    }
+
+    fn has_run(&self, sql: &str, export_id: &str) -> Result<bool, LedgerError> {
+        Ok(self.connection.prepare_cached(sql)?.query_row([export_id], |_| Ok(())).optional()?.is_some())
+    }
+
+    /// Past exports, the latest first, without the one that is under way. One that never ended, because the daemon was
+    /// killed, is told as failed.
+    ///
+    /// # Errors
+    /// See [`LedgerError`].
+    pub fn history(&self, limit: u16, under_way: Option<i64>) -> Result<Vec<PastExport>, LedgerError> {
         let mut statement = self.connection.prepare_cached(
             "SELECT export_id, trigger, started_at, ended_at, state, total, successful, failed, skipped, updated,
-             duplicates, reason, error, kept FROM run ORDER BY number DESC LIMIT ?1",
+             duplicates, reason, error, kept FROM run WHERE number IS NOT ?2 ORDER BY number DESC LIMIT ?1",
         )?;
-        let rows = statement.query_map([limit], status)?;
+        let rows = statement.query_map(params![limit, under_way], past)?;
         Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Every export that is remembered, for another ledger.
+    ///
+    /// # Errors
+    /// See [`LedgerError`].
+    pub(super) fn runs(&self) -> Result<Vec<Kept>, LedgerError> {
+        let mut statement = self.connection.prepare(
+            "SELECT number, export_id, trigger, started_at, ended_at, state, total, successful, failed, skipped,
+             updated, duplicates, kept, reason, error FROM run ORDER BY number",
+        )?;
+        let rows = statement.query_map([], |row| {
+            Ok(Kept {
+                number: row.get(0)?,
+                texts: [row.get(1)?, row.get(2)?, row.get(5)?],
+                times: (row.get(3)?, row.get(4)?),
+                counters: [
+                    row.get(6)?,
+                    row.get(7)?,
+                    row.get(8)?,
+                    row.get(9)?,
+                    row.get(10)?,
+                    row.get(11)?,
+                    row.get(12)?,
+                ],
+                failure: (row.get(13)?, row.get(14)?),
+            })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Takes over exports of a ledger whose entries are lost, behind its own; an empty one keeps their numbers.
+    ///
+    /// # Errors
+    /// See [`LedgerError`].
+    pub(super) fn take_over(&mut self, runs: &[Kept]) -> Result<(), LedgerError> {
+        let transaction = self.begin()?;
+        let last: i64 =
+            transaction.query_row("SELECT coalesce(max(number), 0) FROM run", [], |row| row.get(0))?;
+        for run in runs {
+            let [export_id, trigger, state] = &run.texts;
+            let [total, successful, failed, skipped, updated, duplicates, kept] = run.counters;
+            // Without the entries nobody can tell which of its rows it counted: nobody shall count them again.
+            transaction.prepare_cached("INSERT INTO run VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)")?.execute(
+                params![
+                    last.saturating_add(run.number),
+                    export_id,
+                    trigger,
+                    run.times.0,
+                    run.times.1,
+                    state,
+                    total,
+                    successful,
+                    failed,
+                    skipped,
+                    updated,
+                    duplicates,
+                    kept,
+                    ALL_COUNTED,
+                    run.failure.0,
+                    run.failure.1,
+                ],
+            )?;
+        }
+        Ok(transaction.commit()?)
     }
 }
 
@@ -130,24 +235,36 @@ pub(super) fn set_progress(
     Ok(())
 }
 
-fn status(row: &Row<'_>) -> rusqlite::Result<ExportStatus> {
+/// An export as it is kept. Typed, so that nothing is taken over of a damaged table that couldn't be read again.
+pub(super) struct Kept {
+    number: i64,
+    texts: [String; 3],
+    times: (i64, Option<i64>),
+    counters: [i64; 7],
+    failure: (Option<String>, Option<String>),
+}
+
+fn past(row: &Row<'_>) -> rusqlite::Result<PastExport> {
     let count = |column| row.get::<_, i64>(column).map(i64::unsigned_abs);
     let ended: Option<i64> = row.get(3)?;
-    let mut status = ExportStatus {
+    let mut past = PastExport {
         export_id: row.get(0)?,
-        trigger: Some(if row.get::<_, String>(1)? == "manual" {
-            Trigger::Manual
-        } else {
-            Trigger::Automatic
-        }),
-        start_time: Some(Timestamp::from_millis(row.get(2)?)),
-        end_time: ended.map(Timestamp::from_millis),
+        trigger: if row.get::<_, String>(1)? == "manual" { Trigger::Manual } else { Trigger::Automatic },
         status: if row.get::<_, String>(4)? == "completed" { RunState::Completed } else { RunState::Failed },
+        total_records: 0,
+        processed_records: 0,
+        successful_records: 0,
+        failed_records: 0,
+        skipped_records: 0,
+        updated_records: 0,
+        duplicate_records: 0,
+        kept_records: 0,
+        start_time: Timestamp::from_millis(row.get(2)?),
+        end_time: ended.map(Timestamp::from_millis),
         reason: row.get::<_, Option<String>>(11)?.as_deref().and_then(Reason::from_word),
         error_message: row.get(12)?,
-        ..ExportStatus::default()
     };
-    status.set_progress(&Progress {
+    past.set_progress(&Progress {
         total: count(5)?,
         successful: count(6)?,
         failed: count(7)?,
@@ -157,9 +274,9 @@ fn status(row: &Row<'_>) -> rusqlite::Result<ExportStatus> {
         kept: count(13)?,
     });
     if ended.is_none() {
-        status.error_message = Some("the daemon was stopped before the export ended".to_owned());
+        past.error_message = Some("broken off: the daemon ended before the export did".to_owned());
     }
-    Ok(status)
+    Ok(past)
 }
 
 fn state_word(state: RunState) -> &'static str {

@@ -1,25 +1,50 @@
 //! The ledger over the life of the daemon: found damaged, deleted or unwritable, it is replaced, and work goes on.
+//!
+//! What holds:
+//! - damage is met by an empty ledger and a second try: who works with the ledger doesn't notice, but is told that
+//!   every row has to be compared once more;
+//! - a full disk is an error and changes nothing: what couldn't be recorded is found in MongoDB later;
+//! - a directory that can't be used otherwise is met by a temporary ledger. Back in the directory, the entries there
+//!   are forgotten: they don't know what became of the rows since.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
-use super::{Ledger, LedgerError, Opened};
+use super::aside::set_aside;
+use super::run::Kept;
+use super::{Bound, Ledger, LedgerError, Opened, RunEnd, RunStart};
+use crate::report::{LedgerState, PastExport};
+
+/// A directory in which the ledger failed while in use is left alone for so long.
+const AVOIDED: Duration = Duration::from_secs(60);
+
+/// Damage twice within this time comes from the directory.
+const SUSPICIOUS: Duration = Duration::from_secs(10);
+
+/// Ends of exports that wait for space on a full disk. More of them are not kept: each had begun on that disk.
+const UNWRITTEN: usize = 16;
 
 /// The ledger of a state directory, whatever happens to it. Its calls block: for blocking threads only.
 pub struct Store {
     directory: PathBuf,
-    ledger: Mutex<Ledger>,
+    inner: Mutex<Inner>,
+    /// The target of the entries; not behind the lock that is held while the disk is worked with.
+    target: Mutex<Option<String>>,
 }
 
-/// What the last [`Store::refresh`] or damage did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Condition {
-    /// The file is in use.
-    Kept,
-    /// It was damaged or gone, and is filled anew by comparing with MongoDB.
-    Rebuilt,
-    /// The directory can't be used: what is learned lasts until the daemon ends.
-    Temporary,
+struct Inner {
+    ledger: Ledger,
+    state: LedgerState,
+    /// Source and target of the entries, to be given to the next ledger.
+    binding: Option<(String, String)>,
+    /// The export under way, with its number.
+    running: Option<(i64, RunStart)>,
+    unwritten: Vec<(i64, RunEnd)>,
+    /// Entries were lost that nobody has been told of.
+    lost: bool,
+    last_damage: Option<Instant>,
+    avoided_until: Option<Instant>,
 }
 
 impl Store {
@@ -27,66 +52,228 @@ impl Store {
     ///
     /// # Errors
     /// Not even a temporary ledger can be made.
-    pub fn open(directory: &Path) -> Result<(Self, Condition), LedgerError> {
-        let (ledger, condition) = open(directory)?;
-        Ok((Self { directory: directory.to_owned(), ledger: Mutex::new(ledger) }, condition))
+    pub fn open(directory: &Path) -> Result<Self, LedgerError> {
+        let (ledger, state) = match Ledger::open(directory) {
+            Ok((ledger, Opened::Existing | Opened::New)) => (ledger, LedgerState::Kept),
+            Ok((ledger, Opened::Recovered)) => (ledger, rebuilt()),
+            Err(error) => (Ledger::temporary()?, temporary(&error)),
+        };
+        let inner = Inner {
+            ledger,
+            state,
+            binding: None,
+            running: None,
+            unwritten: Vec::new(),
+            lost: false,
+            last_damage: None,
+            avoided_until: None,
+        };
+        Ok(Self { directory: directory.to_owned(), inner: Mutex::new(inner), target: Mutex::default() })
+    }
+
+    /// How it is doing.
+    #[must_use]
+    pub fn state(&self) -> LedgerState {
+        self.lock().state
     }
 
     /// Sees to it that the file is there and in use; to be called before each pass.
     ///
     /// # Errors
     /// Not even a temporary ledger can be made.
-    pub fn refresh(&self) -> Result<Condition, LedgerError> {
-        let mut ledger = self.lock();
-        if !ledger.is_temporary() && ledger.is_in_place() {
-            return Ok(Condition::Kept);
+    pub fn refresh(&self) -> Result<(), LedgerError> {
+        let mut inner = self.lock();
+        if !inner.ledger.is_temporary() {
+            return if inner.ledger.is_in_place() { Ok(()) } else { inner.renew(&self.directory) };
         }
-        if ledger.is_temporary() {
-            return Ok(match Ledger::open(&self.directory) {
-                Ok((found, _)) => {
-                    *ledger = found;
-                    Condition::Rebuilt
-                }
-                Err(_) => Condition::Temporary,
-            });
+        if inner.avoided_until.is_none_or(|until| Instant::now() >= until) {
+            inner.avoided_until = None;
+            inner.return_to(&self.directory);
         }
-        let (found, condition) = open(&self.directory)?;
-        *ledger = found;
-        Ok(if condition == Condition::Temporary { condition } else { Condition::Rebuilt })
+        Ok(())
     }
 
-    /// Works with the ledger. If it turns out to be damaged, it is set aside and an empty one takes its place before
-    /// the error is returned: the next call starts from there.
+    /// Whether entries were lost since the last time that this was asked: then every row has to be compared.
+    pub fn take_lost(&self) -> bool {
+        std::mem::take(&mut self.lock().lost)
+    }
+
+    /// Works with the ledger. If it turns out to be damaged or its directory unusable, another one takes its place, and
+    /// the work is done once more.
     ///
     /// # Errors
-    /// What the work returned.
+    /// What the work returned, [`LedgerError::Full`] among others.
     pub fn with<T>(
         &self,
-        work: impl FnOnce(&mut Ledger) -> Result<T, LedgerError>,
+        mut work: impl FnMut(&mut Ledger) -> Result<T, LedgerError>,
     ) -> Result<T, LedgerError> {
-        let mut ledger = self.lock();
-        let result = work(&mut ledger);
-        if matches!(result, Err(LedgerError::Damaged)) {
-            // The old connection is closed only after its file was moved: the next one makes a new file.
-            let replaced = Ledger::set_aside(&self.directory).and_then(|()| open(&self.directory));
-            *ledger = match replaced {
-                Ok((fresh, _)) => fresh,
-                Err(_) => Ledger::temporary()?,
-            };
+        let mut inner = self.lock();
+        match work(&mut inner.ledger) {
+            Err(LedgerError::Damaged) => inner.renew(&self.directory)?,
+            Err(error @ (LedgerError::Unwritable(_) | LedgerError::File { .. })) => inner.retreat(&error)?,
+            // What is in the write-ahead log several times is in the file once.
+            Err(LedgerError::Full) if inner.ledger.carry_over() => {}
+            result => return result,
         }
-        result
+        work(&mut inner.ledger)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Ledger> {
+    /// Says of which source and target the entries speak from now on; see [`Ledger::bind`].
+    ///
+    /// # Errors
+    /// See [`LedgerError`].
+    pub fn bind(&self, source: &str, target: &str) -> Result<Bound, LedgerError> {
+        let bound = self.with(|ledger| ledger.bind(source, target))?;
+        self.lock().binding = Some((source.to_owned(), target.to_owned()));
+        *self.target.lock().unwrap_or_else(PoisonError::into_inner) = Some(target.to_owned());
+        Ok(bound)
+    }
+
+    /// The target that was bound last. Never waits for the disk.
+    #[must_use]
+    pub fn target(&self) -> Option<String> {
+        self.target.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Writes down that an export begins. Answers its number.
+    ///
+    /// # Errors
+    /// See [`LedgerError`].
+    pub fn run_started(&self, start: &RunStart) -> Result<i64, LedgerError> {
+        let ends = std::mem::take(&mut self.lock().unwritten);
+        for (number, end) in ends {
+            self.write_end(number, end);
+        }
+        let number = self.with(|ledger| ledger.run_started(start))?;
+        self.lock().running = Some((number, start.clone()));
+        Ok(number)
+    }
+
+    /// Writes down how an export ended; if that can't be done now, then when the next one begins.
+    pub fn run_ended(&self, number: i64, end: RunEnd) {
+        self.write_end(number, end);
+        self.lock().running = None;
+    }
+
+    /// Forgets an export that didn't begin after all.
+    ///
+    /// # Errors
+    /// See [`LedgerError`].
+    pub fn forget_run(&self, number: i64) -> Result<(), LedgerError> {
+        self.lock().running = None;
+        self.with(|ledger| ledger.forget_run(number))
+    }
+
+    /// Past exports, the latest first, without the one under way.
+    ///
+    /// # Errors
+    /// See [`LedgerError`].
+    pub fn history(&self, limit: u16) -> Result<Vec<PastExport>, LedgerError> {
+        let under_way = self.lock().running.as_ref().map(|(number, _)| *number);
+        self.with(|ledger| ledger.history(limit, under_way))
+    }
+
+    fn write_end(&self, number: i64, end: RunEnd) {
+        if let Err(error) = self.with(|ledger| ledger.run_ended(number, &end)) {
+            tracing::debug!(event = "ledger_failed", %error, "The end of an export can't be written down yet");
+            let mut inner = self.lock();
+            if inner.unwritten.len() < UNWRITTEN {
+                inner.unwritten.push((number, end));
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
         // A panic in mid-work left at worst an open transaction, which its guard has rolled back.
-        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn open(directory: &Path) -> Result<(Ledger, Condition), LedgerError> {
-    match Ledger::open(directory) {
-        Ok((ledger, Opened::Recovered)) => Ok((ledger, Condition::Rebuilt)),
-        Ok((ledger, Opened::Existing | Opened::New)) => Ok((ledger, Condition::Kept)),
-        Err(_) => Ok((Ledger::temporary()?, Condition::Temporary)),
+impl Inner {
+    /// The ledger is damaged or gone: an empty one takes its place.
+    fn renew(&mut self, directory: &Path) -> Result<(), LedgerError> {
+        let now = Instant::now();
+        let again = self.last_damage.replace(now).is_some_and(|last| now - last < SUSPICIOUS);
+        // The old connection is closed before the new file is made: the two would share the files beside it, which
+        // SQLite finds by their names.
+        let runs = self.ledger.runs().unwrap_or_default();
+        self.ledger = Ledger::temporary()?;
+        let found = if again {
+            Err(LedgerError::Unwritable("it was damaged twice in short time"))
+        } else {
+            set_aside(directory).and_then(|()| Ledger::open(directory))
+        };
+        match found {
+            Ok((ledger, _)) => {
+                self.ledger = ledger;
+                self.state = rebuilt();
+            }
+            Err(error) => self.avoid(&error),
+        }
+        self.hand_over(&runs)
     }
+
+    /// The directory can't be used any more.
+    fn retreat(&mut self, error: &LedgerError) -> Result<(), LedgerError> {
+        let runs = self.ledger.runs().unwrap_or_default();
+        self.ledger = Ledger::temporary()?;
+        self.avoid(error);
+        self.hand_over(&runs)
+    }
+
+    fn avoid(&mut self, error: &LedgerError) {
+        self.state = temporary(error);
+        self.avoided_until = Some(Instant::now() + AVOIDED);
+    }
+
+    /// Tries to use the directory again. It must take a transaction before the temporary ledger is given up.
+    fn return_to(&mut self, directory: &Path) {
+        let found = Ledger::open(directory).and_then(|(mut found, _)| {
+            found.forget_entries()?;
+            found.take_over(&self.ledger.runs()?)?;
+            Ok(found)
+        });
+        let Ok(found) = found else { return };
+        self.ledger = found;
+        self.state = LedgerState::Rebuilt;
+        self.lost = true;
+        // Their numbers were the temporary ledger's.
+        self.unwritten.clear();
+        tracing::info!(
+            event = "ledger_returned",
+            "The state directory can be used again: every row is compared with MongoDB"
+        );
+    }
+
+    /// The new ledger learns what the old one knew beside the entries.
+    fn hand_over(&mut self, runs: &[Kept]) -> Result<(), LedgerError> {
+        self.lost = true;
+        if let Err(error) = self.ledger.take_over(runs) {
+            tracing::debug!(event = "ledger_failed", %error, "Past exports are lost");
+        }
+        if let Some((source, target)) = &self.binding {
+            self.ledger.bind(source, target)?;
+        }
+        if let Some((number, start)) = &self.running {
+            self.ledger.adopt_run(*number, start)?;
+        }
+        Ok(())
+    }
+}
+
+fn rebuilt() -> LedgerState {
+    tracing::warn!(
+        event = "ledger_rebuilt",
+        "The ledger was damaged or gone: every row is compared with MongoDB"
+    );
+    LedgerState::Rebuilt
+}
+
+fn temporary(error: &LedgerError) -> LedgerState {
+    tracing::warn!(
+        event = "ledger_temporary",
+        %error,
+        "The state directory can't be used: what is learned lasts until the daemon ends"
+    );
+    LedgerState::Temporary
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{Reason, Timestamp};
+use super::{LedgerState, Reason, Timestamp};
 
 /// Who asked for an export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -141,9 +141,22 @@ pub struct ExportStatus {
     pub waiting_for: Option<String>,
     /// Whether exports start by themselves only after `POST /api/export/resume`.
     pub paused: bool,
+    /// How the memory of what was delivered is doing.
+    pub ledger: LedgerState,
 }
 
 impl ExportStatus {
+    /// The status without an export: what isn't an export's own stays.
+    #[must_use]
+    pub fn without_export(&self) -> Self {
+        Self {
+            waiting_for: self.waiting_for.clone(),
+            paused: self.paused,
+            ledger: self.ledger,
+            ..Self::default()
+        }
+    }
+
     /// Whether the export of this id is running.
     #[must_use]
     pub fn is_running(&self, export_id: &str) -> bool {

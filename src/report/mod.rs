@@ -5,12 +5,14 @@
 
 mod export;
 mod failure;
+mod ledger;
 mod link;
 mod summary;
 mod time;
 
 pub use export::{ExportStatus, Outcome, Progress, RunRequest, RunState, Trigger};
 pub use failure::{Failure, Reason};
+pub use ledger::{LedgerState, PastExport, Remark, RemarkQuery, Remarks};
 pub use link::{Link, LinkState};
 pub use summary::Summary;
 pub use time::Timestamp;

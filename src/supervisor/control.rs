@@ -16,9 +16,9 @@ use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::time::timeout;
 
 pub use command::{Command, PauseError, Pausing, ResetError, StartError, Started, StopError, Stopped};
-pub use services::{Answer, Connected, Services, SourceUnavailable};
+pub use services::{Answer, Connected, LedgerRefusal, Services, SourceUnavailable};
 
-use crate::report::{ExportStatus, Failure, Link, Reason, Summary};
+use crate::report::{ExportStatus, Failure, Link, PastExport, Reason, RemarkQuery, Remarks, Summary};
 
 /// Commands that may wait for the loop. More of them at once come from a client that doesn't wait for answers.
 const QUEUE: usize = 16;
@@ -32,6 +32,8 @@ pub struct Deadlines {
     pub test_connection: Duration,
     /// For the look at the source, waiting for its turn included.
     pub summary: Duration,
+    /// For a question to the ledger, waiting for its turn included.
+    pub ledger: Duration,
 }
 
 /// A handle that is cheap to clone.
@@ -48,6 +50,7 @@ struct Shared {
     services: Arc<dyn Services>,
     testing: Arc<Semaphore>,
     summing: Arc<Semaphore>,
+    remembering: Arc<Semaphore>,
     deadlines: Deadlines,
 }
 
@@ -76,8 +79,9 @@ impl Control {
         deadlines: Deadlines,
     ) -> (Self, mpsc::Receiver<Command>) {
         let (commands, receiver) = mpsc::channel(QUEUE);
-        let (testing, summing) = (Arc::new(Semaphore::new(1)), Arc::new(Semaphore::new(1)));
-        let shared = Shared { status, link, commands, services, testing, summing, deadlines };
+        let turn = || Arc::new(Semaphore::new(1));
+        let (testing, summing, remembering) = (turn(), turn(), turn());
+        let shared = Shared { status, link, commands, services, testing, summing, remembering, deadlines };
         (Self { shared: Arc::new(shared) }, receiver)
     }
 
@@ -182,6 +186,50 @@ impl Control {
         let look = async move { services.summary().await };
         bring_to_its_end(&self.shared.summing, limit, look).await.unwrap_or_else(|Late| {
             Err(SourceUnavailable::new(format!("no result within {} ms", limit.as_millis())))
+        })
+    }
+
+    /// Past exports, the latest first, at most `limit`.
+    ///
+    /// # Errors
+    /// The ledger can't be read, or not within the deadline.
+    pub async fn history(&self, limit: u16) -> Result<Vec<PastExport>, LedgerRefusal> {
+        let services = Arc::clone(&self.shared.services);
+        self.remember(async move { services.history(limit).await }).await
+    }
+
+    /// Rows that are not in the collection, and why.
+    ///
+    /// # Errors
+    /// The cursor is none, or the ledger can't be read, or not within the deadline.
+    pub async fn records(&self, query: RemarkQuery) -> Result<Remarks, LedgerRefusal> {
+        let services = Arc::clone(&self.shared.services);
+        self.remember(async move { services.records(query).await }).await
+    }
+
+    /// Lets rejected rows be sent again, at once if exports start by themselves. Answers how many there were.
+    ///
+    /// # Errors
+    /// The ledger can't be written, or not within the deadline.
+    pub async fn retry_rejected(&self) -> Result<u64, LedgerRefusal> {
+        let services = Arc::clone(&self.shared.services);
+        let commands = self.shared.commands.clone();
+        self.remember(async move {
+            let released = services.release().await?;
+            // If the loop is gone, the next daemon looks at them: it begins with a comparison.
+            let _gone = commands.send(Command::Compare).await;
+            Ok(released)
+        })
+        .await
+    }
+
+    async fn remember<T: Send + 'static>(
+        &self,
+        question: impl Future<Output = Result<T, LedgerRefusal>> + Send + 'static,
+    ) -> Result<T, LedgerRefusal> {
+        let limit = self.shared.deadlines.ledger;
+        bring_to_its_end(&self.shared.remembering, limit, question).await.unwrap_or_else(|Late| {
+            Err(LedgerRefusal::Unavailable(format!("no result within {} ms", limit.as_millis())))
         })
     }
 

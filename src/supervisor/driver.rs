@@ -43,7 +43,7 @@ pub struct Parts {
     pub timing: Timing,
     /// Makes the passes.
     pub exporter: Exporter,
-    /// What survives a restart.
+    /// The memory of what was delivered, and of what else survives a restart.
     pub store: Arc<Store>,
     /// Whether exports start by themselves only after a command.
     pub paused: bool,
@@ -66,6 +66,7 @@ pub struct Supervisor {
     config: Arc<Config>,
     machine: Machine,
     exporter: Arc<Mutex<Exporter>>,
+    store: Arc<Store>,
     pulse: watch::Receiver<Pulse>,
     answers: u64,
     link_to: Arc<Mutex<Connection>>,
@@ -75,10 +76,12 @@ pub struct Supervisor {
     stop: Arc<AtomicBool>,
     commands: mpsc::Receiver<Command>,
     notifier: Arc<Notifier>,
-    probe: Option<JoinHandle<Result<(), Failure>>>,
+    probe: Option<JoinHandle<Result<Probed, Failure>>>,
     pass: Option<JoinHandle<PassEnd>>,
     /// The id that a manual start was promised.
     promised: Option<String>,
+    /// The last id that was shown before a reset: it isn't given twice.
+    reset_id: Option<String>,
     /// A manual start that waits for a pass to make room.
     queued: Option<RunRequest>,
     told: String,
@@ -87,7 +90,6 @@ pub struct Supervisor {
     idle_at: Option<Instant>,
     health: Health,
     stall_limit: Duration,
-    store: Arc<Store>,
     /// Whether the ledger on the disk says what the status says of being paused.
     pause_kept: Arc<AtomicBool>,
     /// Tells what keeps rows from being sent, first at once and then only if it changes.
@@ -121,6 +123,7 @@ impl Supervisor {
             pulse: exporter.pulse(),
             answers: 0,
             exporter: Arc::new(Mutex::new(exporter)),
+            store,
             link_to: Arc::default(),
             ways,
             status,
@@ -131,13 +134,13 @@ impl Supervisor {
             probe: None,
             pass: None,
             promised: None,
+            reset_id: None,
             queued: None,
             told: String::new(),
             telling: Pace::new(TELL_EVERY),
             idle_at: None,
             health: Health::default(),
             stall_limit,
-            store,
             pause_kept: Arc::new(AtomicBool::new(true)),
             trouble: Arc::default(),
             first_effects,
@@ -168,7 +171,12 @@ impl Supervisor {
                     self.probe = None;
                     self.plan_disconnect();
                     match ended {
-                        Ok(()) => self.on(Event::ProbeSucceeded),
+                        Ok(probed) => {
+                            if probed == Probed::AnotherCollection {
+                                self.on(Event::CompareWanted);
+                            }
+                            self.on(Event::ProbeSucceeded);
+                        }
                         Err(failure) => self.on(Event::ProbeFailed(failure)),
                     }
                 }
@@ -241,27 +249,30 @@ impl Supervisor {
     fn start_probe(&mut self) {
         let (connection, ways) = (Arc::clone(&self.link_to), self.ways.clone());
         let budget = self.config.probe.timeout;
+        let store = Arc::clone(&self.store);
         // A re-check of an idle host leaves nothing behind.
         let is_recheck = self.machine.link().state == LinkState::Online;
         self.probe = Some(tokio::spawn(async move {
             let mut connection = connection.lock().await;
-            let begun = Instant::now();
+            let end = tokio::time::Instant::now() + budget;
             if let Some(target) = connection.target.take() {
                 let checked = tokio::time::timeout(budget / 2, target.check()).await;
                 if let Ok(Ok(())) = checked {
                     let first = ways.return_to_first(budget / 2).await;
-                    connection.target = Some(first.unwrap_or(target));
-                    return Ok(());
+                    let target = connection.target.insert(first.unwrap_or(target));
+                    return Ok(look_at_collection(target, &store, end).await);
                 }
             }
-            let target = ways.connect(budget.saturating_sub(begun.elapsed())).await?;
+            let left = end.saturating_duration_since(tokio::time::Instant::now());
+            let target = ways.connect(left).await?;
+            let probed = look_at_collection(&target, &store, end).await;
             if is_recheck {
                 drop(tokio::spawn(target.close()));
             } else {
                 connection.target = Some(target);
                 connection.used = Some(Instant::now());
             }
-            Ok(())
+            Ok(probed)
         }));
     }
 
@@ -331,14 +342,12 @@ impl Supervisor {
                     return;
                 }
                 let mut running = false;
+                let shown = self.status.borrow().export_id.clone();
+                self.reset_id = shown.or(self.reset_id.take());
                 self.status.send_if_modified(|status| {
                     running = status.status == RunState::Running;
                     if !running {
-                        *status = ExportStatus {
-                            waiting_for: status.waiting_for.take(),
-                            paused: status.paused,
-                            ..ExportStatus::default()
-                        };
+                        *status = status.without_export();
                     }
                     !running
                 });
@@ -354,6 +363,7 @@ impl Supervisor {
             }
             Command::Pause { .. } | Command::Resume { .. } | Command::Stop { .. } => {}
             Command::Wake => self.hint(HintKind::ConnectionTest),
+            Command::Compare => self.on(Event::CompareWanted),
         }
     }
 
@@ -374,7 +384,7 @@ impl Supervisor {
     }
 
     fn unused_export_id(&self) -> String {
-        let last = self.status.borrow().export_id.clone();
+        let last = self.status.borrow().export_id.clone().or_else(|| self.reset_id.clone());
         export::next_export_id(last.as_deref())
     }
 
@@ -432,6 +442,25 @@ impl Supervisor {
         {
             let _late = tokio::time::timeout(CLOSE, target.close()).await;
         }
+    }
+}
+
+/// What a good probe found beside the connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Probed {
+    /// The collection that the ledger speaks of, as far as is known.
+    SameCollection,
+    /// It was dropped, or is another one: no change of the table will tell.
+    AnotherCollection,
+}
+
+/// Compares the collection with the one that the ledger speaks of. If that can't be known by `end`, the next pass
+/// finds out.
+async fn look_at_collection(target: &Target, store: &Store, end: tokio::time::Instant) -> Probed {
+    let Some(bound) = store.target() else { return Probed::SameCollection };
+    match tokio::time::timeout_at(end, target.current_id()).await {
+        Ok(Ok(now)) if now.as_ref() != Some(&bound) => Probed::AnotherCollection,
+        _ => Probed::SameCollection,
     }
 }
 
@@ -520,7 +549,7 @@ async fn at(time: Option<Instant>) {
 }
 
 /// Waits for the probe under way; for ever if there is none.
-async fn joined(probe: &mut Option<JoinHandle<Result<(), Failure>>>) -> Result<(), Failure> {
+async fn joined(probe: &mut Option<JoinHandle<Result<Probed, Failure>>>) -> Result<Probed, Failure> {
     match probe {
         Some(task) => task.await.unwrap_or_else(|_| {
             Err(Failure::new(crate::report::Reason::Server, "the probe ended by an internal error"))

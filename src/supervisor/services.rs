@@ -1,25 +1,45 @@
 //! The checks that are answered beside the loop.
 
+use std::fmt;
 use std::sync::Arc;
 
-use super::control::{Answer, Connected, Services, SourceUnavailable};
+use super::control::{Answer, Connected, LedgerRefusal, Services, SourceUnavailable};
 use crate::config::Config;
-use crate::report::{Failure, Summary};
+use crate::ledger::{Cursor, InvalidCursor, Ledger, LedgerError, Store};
+use crate::report::{Failure, PastExport, RemarkQuery, Remarks, Summary};
 use crate::source;
 use crate::target::Ways;
 
-/// The real thing: a connection of its own, a read of the table.
-#[derive(Debug)]
+/// The real thing: a connection of its own, a read of the table, the daemon's ledger.
 pub struct Checks {
     config: Arc<Config>,
     ways: Ways,
+    store: Arc<Store>,
 }
 
 impl Checks {
     /// Checks by this configuration.
     #[must_use]
-    pub fn new(config: Arc<Config>, ways: Ways) -> Self {
-        Self { config, ways }
+    pub fn new(config: Arc<Config>, ways: Ways, store: Arc<Store>) -> Self {
+        Self { config, ways, store }
+    }
+
+    /// Works with the ledger on a blocking thread.
+    async fn ledger<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Store) -> Result<T, LedgerError> + Send + 'static,
+    ) -> Result<T, LedgerRefusal> {
+        let store = Arc::clone(&self.store);
+        match tokio::task::spawn_blocking(move || work(&store)).await {
+            Ok(result) => result.map_err(|error| LedgerRefusal::Unavailable(error.to_string())),
+            Err(_) => Err(LedgerRefusal::Unavailable("an internal error".to_owned())),
+        }
+    }
+}
+
+impl fmt::Debug for Checks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Checks").finish_non_exhaustive()
     }
 }
 
@@ -46,5 +66,24 @@ impl Services for Checks {
                 Err(_) => Err(SourceUnavailable::new("an internal error")),
             }
         })
+    }
+    fn history(&self, limit: u16) -> Answer<'_, Result<Vec<PastExport>, LedgerRefusal>> {
+        Box::pin(self.ledger(move |store| store.history(limit)))
+    }
+
+    fn records(&self, query: RemarkQuery) -> Answer<'_, Result<Remarks, LedgerRefusal>> {
+        Box::pin(async move {
+            let RemarkQuery { outcome, after, limit } = query;
+            let after: Option<Cursor> = after
+                .map(|text| text.parse())
+                .transpose()
+                .map_err(|error: InvalidCursor| LedgerRefusal::InvalidCursor(error.to_string()))?;
+            let look = move |ledger: &mut Ledger| ledger.remarks(outcome, after.as_ref(), limit);
+            self.ledger(move |store| store.with(look)).await
+        })
+    }
+
+    fn release(&self) -> Answer<'_, Result<u64, LedgerRefusal>> {
+        Box::pin(self.ledger(|store| store.with(Ledger::release_rejected)))
     }
 }

@@ -27,7 +27,7 @@ pub struct Prepared {
     /// Database, collection and the collection's UUID: another one means that it was dropped and made again. Without
     /// the right to list collections the UUID is unknown, and left out.
     pub id: String,
-    /// Whether the UUID is part of `id`.
+    /// Whether the UUID can be known. It isn't part of `id` if it can't, or if the collection can't be made now.
     pub has_uuid: bool,
     /// Whether the indexes are there.
     pub indexes: Indexes,
@@ -63,7 +63,8 @@ impl Target {
         let name = format!("{}.{}", self.database.name(), self.collection.name());
         let (id, has_uuid) = match uuid {
             Known::Uuid(uuid) => (format!("{name} {uuid}"), true),
-            Known::Absent | Known::Unknown => (name, false),
+            Known::Absent => (name, true),
+            Known::Unknown => (name, false),
         };
         let indexes = self.indexes(&id, duplicate_key).await?;
         Ok(Prepared { id, has_uuid, indexes })

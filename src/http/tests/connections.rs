@@ -182,7 +182,8 @@ fn after_silence(bytes: &str) -> (String, Duration) {
     runtime.expect("a runtime").block_on(async {
         let (_status, status) = watch::channel(ExportStatus::default());
         let (_link, link) = watch::channel(Link::default());
-        let deadlines = Deadlines { command: PATIENCE, test_connection: PATIENCE, summary: PATIENCE };
+        let deadlines =
+            Deadlines { command: PATIENCE, test_connection: PATIENCE, summary: PATIENCE, ledger: PATIENCE };
         let (control, _commands) = Control::new(status, link, Arc::new(Checks::default()), deadlines);
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("it is bound");

@@ -96,7 +96,8 @@ fn idle(message: &str) -> Value {
             "kept_records": 0,
             "reason": null,
             "waiting_for": null,
-            "paused": false
+            "paused": false,
+            "ledger": "kept"
         },
         "error": null
     })

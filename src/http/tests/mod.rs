@@ -3,10 +3,12 @@
 mod brakes;
 mod connections;
 mod documented;
+mod past;
 mod refusals;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -15,10 +17,10 @@ use tokio::runtime::Runtime;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
-use crate::report::{ExportStatus, Failure, Link, RunState, Summary};
+use crate::report::{ExportStatus, Failure, Link, PastExport, RemarkQuery, Remarks, RunState, Summary};
 use crate::supervisor::control::{
-    Answer, Command, Connected, Control, Deadlines, Pausing, ResetError, Services, SourceUnavailable,
-    StartError, Started, StopError, Stopped,
+    Answer, Command, Connected, Control, Deadlines, LedgerRefusal, Pausing, ResetError, Services,
+    SourceUnavailable, StartError, Started, StopError, Stopped,
 };
 
 /// Longer than anything here takes; a test that waits for it has failed.
@@ -32,6 +34,12 @@ type Parameters = (Option<u16>, Option<bool>);
 struct Checks {
     connection: Mutex<Result<Connected, Failure>>,
     summary: Mutex<Result<Summary, SourceUnavailable>>,
+    /// What the ledger holds, and what it was asked.
+    past: Mutex<Vec<PastExport>>,
+    remarks: Mutex<Remarks>,
+    asked: Mutex<Vec<RemarkQuery>>,
+    /// The ledger can't be used.
+    ledger_is_gone: AtomicBool,
     /// Held back by a test: the test of the connection waits.
     gate: tokio::sync::Mutex<()>,
 }
@@ -44,7 +52,15 @@ impl Default for Checks {
             existing_records: 0,
         };
         let (connection, summary) = (Mutex::new(Ok(connected)), Mutex::new(Ok(Summary::default())));
-        Self { connection, summary, gate: tokio::sync::Mutex::default() }
+        Self {
+            connection,
+            summary,
+            past: Mutex::default(),
+            remarks: Mutex::default(),
+            asked: Mutex::default(),
+            ledger_is_gone: AtomicBool::new(false),
+            gate: tokio::sync::Mutex::default(),
+        }
     }
 }
 
@@ -63,6 +79,36 @@ impl Services for Checks {
             assert_ne!(summary.as_ref().map(|summary| summary.total_records), Ok(666), "jane@example.com");
             summary
         })
+    }
+
+    fn history(&self, limit: u16) -> Answer<'_, Result<Vec<PastExport>, LedgerRefusal>> {
+        Box::pin(async move {
+            let past = self.past.lock().expect("no test panics with it").clone();
+            self.in_ledger(past.into_iter().take(limit.into()).collect())
+        })
+    }
+
+    fn records(&self, query: RemarkQuery) -> Answer<'_, Result<Remarks, LedgerRefusal>> {
+        Box::pin(async move {
+            if query.after.as_deref() == Some("nonsense") {
+                return Err(LedgerRefusal::InvalidCursor("nonsense".into()));
+            }
+            self.asked.lock().expect("no test panics with it").push(query);
+            self.in_ledger(self.remarks.lock().expect("no test panics with it").clone())
+        })
+    }
+
+    fn release(&self) -> Answer<'_, Result<u64, LedgerRefusal>> {
+        Box::pin(async { self.in_ledger(3) })
+    }
+}
+
+impl Checks {
+    fn in_ledger<T>(&self, held: T) -> Result<T, LedgerRefusal> {
+        if self.ledger_is_gone.load(Ordering::SeqCst) {
+            return Err(LedgerRefusal::Unavailable("the disk is full".into()));
+        }
+        Ok(held)
     }
 }
 
@@ -86,7 +132,8 @@ impl Server {
         let (status, status_seen) = watch::channel(ExportStatus::default());
         let (link, link_seen) = watch::channel(Link::default());
         let checks = Arc::new(Checks::default());
-        let deadlines = Deadlines { command: PATIENCE, test_connection: PATIENCE, summary: PATIENCE };
+        let deadlines =
+            Deadlines { command: PATIENCE, test_connection: PATIENCE, summary: PATIENCE, ledger: PATIENCE };
         let services = Arc::clone(&checks) as Arc<dyn Services>;
         let (control, commands) = Control::new(status_seen, link_seen, services, deadlines);
         let started = Arc::default();
@@ -192,7 +239,7 @@ async fn drive(
             Command::Stop { reply } => {
                 let _ = reply.send(Err(StopError::NotRunning));
             }
-            Command::Wake => {}
+            Command::Wake | Command::Compare => {}
         }
     }
 }

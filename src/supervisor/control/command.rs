@@ -40,6 +40,8 @@ pub enum Command {
     },
     /// A test of the connection succeeded: a hint, nothing more.
     Wake,
+    /// Rows may be pending that no change of the table tells of: compare every row.
+    Compare,
 }
 
 /// Whether exports start by themselves.

@@ -5,18 +5,38 @@ use std::pin::Pin;
 
 use serde::Serialize;
 
-use crate::report::{Failure, Summary};
+use crate::report::{Failure, PastExport, RemarkQuery, Remarks, Summary};
 
 /// A future behind a trait object.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// The checks that need MongoDB or SQLite themselves. Each is dropped when its deadline is over.
+/// The questions that need MongoDB, SQLite or the ledger themselves. Each is dropped when its deadline is over.
 pub trait Services: Debug + Send + Sync + 'static {
     /// Tries the configured ways to MongoDB, in order.
     fn test_connection(&self) -> Answer<'_, Result<Connected, Failure>>;
 
     /// Looks at the rows in SQLite.
     fn summary(&self) -> Answer<'_, Result<Summary, SourceUnavailable>>;
+
+    /// Past exports, the latest first, at most `limit`.
+    fn history(&self, limit: u16) -> Answer<'_, Result<Vec<PastExport>, LedgerRefusal>>;
+
+    /// Rows that are not in the collection.
+    fn records(&self, query: RemarkQuery) -> Answer<'_, Result<Remarks, LedgerRefusal>>;
+
+    /// Forgets that rows were rejected; answers how many there were.
+    fn release(&self) -> Answer<'_, Result<u64, LedgerRefusal>>;
+}
+
+/// Why the ledger gives no answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LedgerRefusal {
+    /// The question names a place in the list that can't be.
+    #[error("{0}")]
+    InvalidCursor(String),
+    /// It can't be read or written, or not within the deadline.
+    #[error("{0}")]
+    Unavailable(String),
 }
 
 /// MongoDB can be used.

@@ -38,10 +38,32 @@ impl Services for Slow {
             Ok(Summary::default())
         })
     }
+
+    fn history(&self, _limit: u16) -> Answer<'_, Result<Vec<PastExport>, LedgerRefusal>> {
+        Box::pin(async {
+            self.work().await;
+            Ok(Vec::new())
+        })
+    }
+
+    fn records(&self, _query: RemarkQuery) -> Answer<'_, Result<Remarks, LedgerRefusal>> {
+        Box::pin(async {
+            self.work().await;
+            Ok(Remarks::default())
+        })
+    }
+
+    fn release(&self) -> Answer<'_, Result<u64, LedgerRefusal>> {
+        Box::pin(async {
+            self.work().await;
+            Ok(2)
+        })
+    }
 }
 
 const SECOND: Duration = Duration::from_secs(1);
-const DEADLINES: Deadlines = Deadlines { command: SECOND, test_connection: SECOND, summary: SECOND };
+const DEADLINES: Deadlines =
+    Deadlines { command: SECOND, test_connection: SECOND, summary: SECOND, ledger: SECOND };
 
 fn control(services: Arc<Slow>) -> (Control, mpsc::Receiver<Command>) {
     let (_, status) = watch::channel(ExportStatus::default());
@@ -102,13 +124,23 @@ async fn a_good_test_wakes_the_loop_and_needs_no_loop() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn released_rows_are_looked_at_at_once_and_need_no_loop() {
+    let (control, mut commands) = control(Slow::taking(SECOND / 2));
+    assert_eq!(control.retry_rejected().await, Ok(2));
+    assert!(matches!(commands.try_recv(), Ok(Command::Compare)));
+    drop(commands);
+    assert_eq!(control.retry_rejected().await, Ok(2));
+}
+
+#[tokio::test(start_paused = true)]
 async fn checks_end_by_their_deadline() {
     let services = Slow::taking(3600 * SECOND);
     let (control, mut commands) = control(Arc::clone(&services));
     let begin = tokio::time::Instant::now();
-    let (failure, unavailable) = tokio::join!(control.test_connection(), control.summary());
+    let (failure, unavailable, silent) =
+        tokio::join!(control.test_connection(), control.summary(), control.history(1));
     assert_eq!(failure.map_err(|failure| failure.reason), Err(Reason::Timeout));
-    assert!(unavailable.is_err());
+    assert!(unavailable.is_err() && silent.is_err());
     assert_eq!(begin.elapsed(), SECOND);
     assert!(commands.try_recv().is_err(), "a failure is no hint");
     // The one that hung doesn't keep its place.

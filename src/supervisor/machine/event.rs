@@ -17,6 +17,8 @@ pub enum Event {
     ProbeFailed(Failure),
     /// The application may have written rows.
     SourceChanged,
+    /// Rows may be pending that no change of the source tells of: a full look is wanted.
+    CompareWanted,
     /// Somebody asked for an export; the caller has refused it already if one is running.
     StartRequested(RunRequest),
     /// The running pass got one step further, be it only in reading: it isn't stalled.

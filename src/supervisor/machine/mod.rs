@@ -5,7 +5,8 @@
 //! - One pass at a time, one probe at a time, and never both.
 //! - The backoff is reset only by MongoDB's own answer. A hint brings the next probe forward and proves nothing;
 //!   two hinted probes are at least the initial interval apart.
-//! - A change of the source that comes while something else is going on is kept and looked at afterwards.
+//! - A change of the source, or a wish for a full look, that comes while something else is going on is kept and looked
+//!   at afterwards.
 //! - A manual request that fails for lack of connectivity is kept, the last one only, and runs again first thing
 //!   after the next probe that succeeds.
 //! - Probes that succeed before passes that fail don't add up to a loop at the initial interval: passes have a backoff
@@ -84,6 +85,10 @@ impl Machine {
             Event::ProbeSucceeded => self.probe_succeeded(now, random, fx),
             Event::ProbeFailed(failure) => self.probe_failed(failure, now, random, fx),
             Event::SourceChanged => self.source_changed(now, fx),
+            Event::CompareWanted => {
+                self.plan.full_wanted();
+                self.source_changed(now, fx);
+            }
             Event::StartRequested(request) => self.start_requested(request, now, fx),
             Event::Progress => self.progress(now),
             Event::Acknowledged => self.acknowledged(now, random, fx),

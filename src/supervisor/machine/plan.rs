@@ -15,6 +15,8 @@ use crate::backoff::Backoff;
 pub(super) struct Plan {
     /// A full look is due at the next occasion, whatever the clock says.
     full_owed: bool,
+    /// A full look was asked for since the pass under way began: that one may have been past the rows in question.
+    full_wanted_since: bool,
     /// When the whole table is looked at though nothing seems to have changed.
     next_full: Instant,
     /// When to look because something changed, is left to do, or failed.
@@ -27,7 +29,14 @@ pub(super) struct Plan {
 impl Plan {
     pub(super) fn new(timing: &Timing, now: Instant) -> Self {
         let source = Backoff::new(timing.source_retry);
-        Self { full_owed: true, next_full: now, next_look: None, earliest: now, source }
+        Self {
+            full_owed: true,
+            full_wanted_since: false,
+            next_full: now,
+            next_look: None,
+            earliest: now,
+            source,
+        }
     }
 
     /// When the next pass is due.
@@ -43,6 +52,7 @@ impl Plan {
         }
         let kind = if self.full_owed || self.next_full <= now { PassKind::Full } else { PassKind::Tail };
         self.full_owed |= kind == PassKind::Full;
+        self.full_wanted_since = false;
         self.next_look = None;
         Some(kind)
     }
@@ -50,6 +60,12 @@ impl Plan {
     /// Rows may be there.
     pub(super) fn changed(&mut self, now: Instant) {
         self.look_at(now);
+    }
+
+    /// A full look is wanted.
+    pub(super) fn full_wanted(&mut self) {
+        self.full_owed = true;
+        self.full_wanted_since = true;
     }
 
     /// MongoDB was away: what it holds is no longer known.
@@ -73,7 +89,7 @@ impl Plan {
         self.source.reset();
         self.rest(timing, now);
         if kind == PassKind::Full {
-            self.full_owed = false;
+            self.full_owed = self.full_wanted_since;
             self.next_full = timing.next_full(now, random);
         }
         if let Some(more_at) = more_at {

@@ -36,7 +36,7 @@ pub(super) struct Daemon {
 impl Daemon {
     pub(super) fn start(config: &Arc<Config>, source: &str) -> Self {
         let state: &Path = &config.state.directory;
-        let (store, _condition) = Store::open(state).expect("at least a temporary ledger");
+        let store = Store::open(state).expect("at least a temporary ledger");
         let store = Arc::new(store);
         let status = watch::Sender::new(ExportStatus::default());
         let stop = Arc::new(AtomicBool::new(false));

@@ -241,3 +241,27 @@ fn without_automatic_passes_probes_and_manual_runs_go_on() {
     assert_eq!(bench.on(COMPLETE), []);
     assert_eq!(bench.timer(), [Effect::StartProbe]);
 }
+
+#[test]
+fn a_full_look_that_is_wanted_during_a_full_look_follows_it() {
+    let mut bench = Bench::exporting();
+    assert_eq!(bench.on(Event::CompareWanted), []);
+    assert_eq!(bench.on(COMPLETE), []);
+    assert_eq!(bench.timer(), [FULL]);
+    assert_eq!(bench.on(COMPLETE), []);
+    assert!(bench.wait() > SECOND, "and that was all");
+}
+
+#[test]
+fn a_full_look_that_is_wanted_online_begins_as_soon_as_one_may() {
+    let mut bench = Bench::online();
+    assert_eq!(bench.after(SECOND).on(Event::CompareWanted), [FULL]);
+}
+
+#[test]
+fn a_full_look_that_is_wanted_during_a_probe_follows_it() {
+    let mut bench = Bench::online();
+    assert_eq!(bench.timer(), [Effect::StartProbe]);
+    assert_eq!(bench.on(Event::CompareWanted), []);
+    assert_eq!(bench.on(Event::ProbeSucceeded), [FULL]);
+}

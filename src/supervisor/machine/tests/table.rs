@@ -81,6 +81,7 @@ fn events() -> Vec<Event> {
         Event::ProbeSucceeded,
         probe_failed(),
         Event::SourceChanged,
+        Event::CompareWanted,
         Event::StartRequested(by_hand(1)),
         Event::Progress,
         Event::Acknowledged,

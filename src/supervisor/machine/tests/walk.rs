@@ -26,6 +26,7 @@ fn steps() -> impl Strategy<Value = Step> {
         3 => Just(Step::Event(Event::ProbeSucceeded)),
         3 => Just(Step::Event(probe_failed())),
         3 => Just(Step::Event(Event::SourceChanged)),
+        1 => Just(Step::Event(Event::CompareWanted)),
         1 => (1..1000_u16).prop_map(|size| Step::Event(Event::StartRequested(by_hand(size)))),
         1 => Just(Step::Event(Event::StopRequested)),
         1 => Just(Step::Event(Event::Pause)),
@@ -101,7 +102,7 @@ impl Watcher {
                 self.pass_over(matches!(end, PassEnd::ConnectivityFailed(_)));
             }
             Event::StartRequested(_) => self.manual_requests += 1,
-            Event::SourceChanged => self.unseen = true,
+            Event::SourceChanged | Event::CompareWanted => self.unseen = true,
             Event::StopRequested if self.pass => self.unseen = false,
             Event::Pause => self.paused = true,
             Event::Resume => self.paused = false,

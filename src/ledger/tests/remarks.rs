@@ -1,0 +1,123 @@
+use super::*;
+use crate::report::Remark;
+
+fn ledger() -> Ledger {
+    Ledger::temporary().unwrap()
+}
+
+fn all(ledger: &Ledger) -> Vec<Remark> {
+    ledger.remarks(None, None, 1000).unwrap().records
+}
+
+#[test]
+fn a_row_that_is_refused_again_keeps_its_first_time_and_counts() {
+    let mut ledger = ledger();
+    let row = Row::number(13);
+    for at in [10, 20, 30] {
+        record(&mut ledger, std::slice::from_ref(&row), at).unwrap();
+    }
+    let [remark] = &all(&ledger)[..] else { panic!("one row") };
+    assert_eq!((remark.attempts, remark.code), (3, Some(121)));
+    assert_eq!((remark.first_at.as_millis(), remark.last_at.as_millis()), (10, 30));
+}
+
+#[test]
+fn a_row_that_is_exported_at_last_leaves_the_list() {
+    let mut ledger = ledger();
+    record(&mut ledger, &[Row::number(13)], 10).unwrap();
+    record(&mut ledger, &[Row::number(13).with(Outcome::Exported)], 20).unwrap();
+    assert_eq!(all(&ledger), []);
+    assert_eq!(ledger.entry(at(13)).unwrap().unwrap().outcome, Outcome::Exported);
+}
+
+#[test]
+fn another_row_at_the_same_place_has_a_history_of_its_own() {
+    let mut ledger = ledger();
+    record(&mut ledger, &[Row::number(13)], 10).unwrap();
+    let other = Row { position: Value::Integer(13), ..Row::number(26) };
+    record(&mut ledger, &[other], 20).unwrap();
+    let [remark] = &all(&ledger)[..] else { panic!("one row") };
+    assert_eq!((remark.attempts, remark.first_at.as_millis()), (1, 20));
+}
+
+#[test]
+fn released_rows_are_pending_and_stay_in_the_list_until_they_are_dealt_with() {
+    let mut ledger = ledger();
+    record(&mut ledger, &rows(130), 10).unwrap();
+    assert_eq!(ledger.release_rejected().unwrap(), 10);
+    assert_eq!(ledger.release_rejected().unwrap(), 0, "they are released already");
+    assert_eq!(ledger.remark_counts().unwrap(), (12, 10));
+    assert_eq!(ledger.entry(at(13)).unwrap(), None);
+    assert_eq!(ledger.entry(at(10)).unwrap().unwrap().outcome, Outcome::Duplicate);
+    record(&mut ledger, &[Row::number(13)], 20).unwrap();
+    assert_eq!(all(&ledger)[1].attempts, 2);
+}
+
+#[test]
+fn a_duplicate_tells_what_it_duplicates_whatever_the_id_is() {
+    let mut ledger = ledger();
+    let ids = [
+        (Bson::ObjectId(ObjectId::from_bytes([7; 12])), serde_json::json!({ "$oid": "07".repeat(12) })),
+        (Bson::String("42".to_owned()), serde_json::json!("42")),
+        (Bson::Int32(42), serde_json::json!(42)),
+        (Bson::Document(mongodb::bson::doc! { "a": 1 }), serde_json::json!({ "a": 1 })),
+        (Bson::String("x".repeat(5000)), serde_json::Value::Null),
+    ];
+    for (number, (id, shown)) in (1..).zip(ids) {
+        let row = Row { duplicate_of: Some(id), ..Row::number(number * 10).with(Outcome::Duplicate) };
+        record(&mut ledger, &[row], 10).unwrap();
+        let told = all(&ledger).pop().unwrap().duplicate_of.unwrap_or_default();
+        assert_eq!(told, shown);
+    }
+}
+
+#[test]
+fn pages_follow_each_other_without_a_gap_for_every_kind_of_position() {
+    let mut ledger = ledger();
+    let mut all_rows = rows(200);
+    all_rows.extend(rows(200).into_iter().map(|row| {
+        let Value::Integer(number) = row.position else { panic!("rows have numbers") };
+        Row { position: Value::Blob(number.to_be_bytes().to_vec()), ..row }
+    }));
+    all_rows.push(Row { position: Value::Integer(-26), ..Row::number(26) });
+    record(&mut ledger, &all_rows, 10).unwrap();
+    for (outcome, count) in [(None, 69), (Some(Outcome::Rejected), 31), (Some(Outcome::Duplicate), 38)] {
+        for limit in [1, 7, 1000] {
+            let (mut after, mut seen): (Option<Cursor>, _) = (None, Vec::new());
+            loop {
+                let page = ledger.remarks(outcome, after.as_ref(), limit).unwrap();
+                assert!(page.records.len() <= usize::from(limit));
+                seen.extend(page.records);
+                match page.next {
+                    Some(next) => after = Some(next.parse().unwrap()),
+                    None => break,
+                }
+            }
+            assert_eq!(seen.len(), count, "{outcome:?}, {limit} at a time");
+            assert!(seen.iter().all(|remark| outcome.is_none_or(|outcome| remark.outcome == outcome)));
+        }
+    }
+}
+
+#[test]
+fn what_is_no_cursor_is_refused() {
+    for text in [
+        "",
+        "+1",
+        "1.5",
+        "X",
+        "X'",
+        "X''x",
+        "X'1'",
+        "X'+1'",
+        "X'gg'",
+        "NULL",
+        "1 OR 1",
+        "99999999999999999999",
+    ] {
+        assert_eq!(text.parse::<Cursor>(), Err(InvalidCursor), "{text}");
+    }
+    for text in ["0", "-9223372036854775808", "X''", "X'00ff'"] {
+        assert!(text.parse::<Cursor>().is_ok(), "{text}");
+    }
+}

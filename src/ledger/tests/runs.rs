@@ -1,0 +1,75 @@
+use super::*;
+use crate::report::{Progress, Reason, RunState};
+
+fn end(state: RunState, successful: u64) -> RunEnd {
+    RunEnd {
+        state,
+        progress: Progress { total: 9, successful, ..Progress::default() },
+        reason: (state == RunState::Failed).then_some(Reason::Refused),
+        error: (state == RunState::Failed).then(|| "refused".to_owned()),
+        at: Timestamp::from_millis(2),
+    }
+}
+
+#[test]
+fn the_latest_export_comes_first_and_the_one_under_way_not_at_all() {
+    let mut ledger = Ledger::temporary().unwrap();
+    for id in ["a", "b", "c"] {
+        let number = ledger.run_started(&start(id)).unwrap();
+        ledger.run_ended(number, &end(RunState::Completed, 3)).unwrap();
+    }
+    let under_way = ledger.run_started(&start("d")).unwrap();
+    let told = ledger.history(2, Some(under_way)).unwrap();
+    assert_eq!(told.iter().map(|past| past.export_id.as_str()).collect::<Vec<_>>(), ["c", "b"]);
+    assert_eq!((told[0].status, told[0].successful_records), (RunState::Completed, 3));
+}
+
+#[test]
+fn an_export_that_never_ended_is_told_as_broken_off() {
+    let mut ledger = Ledger::temporary().unwrap();
+    ledger.run_started(&start("a")).unwrap();
+    let told = &ledger.history(1, None).unwrap()[0];
+    assert_eq!((told.status, told.end_time), (RunState::Failed, None));
+    assert!(told.error_message.as_ref().unwrap().starts_with("broken off"), "{told:?}");
+}
+
+#[test]
+fn only_an_export_that_broke_off_may_have_written_what_nobody_counted() {
+    let mut ledger = Ledger::temporary().unwrap();
+    for (id, state) in [("whole", RunState::Completed), ("broken", RunState::Failed)] {
+        let number = ledger.run_started(&start(id)).unwrap();
+        ledger.run_ended(number, &end(state, 3)).unwrap();
+    }
+    ledger.run_started(&start("killed")).unwrap();
+    let unsettled =
+        |ledger: &Ledger| ["whole", "broken", "killed", "unknown"].map(|id| ledger.is_unsettled(id).unwrap());
+    assert_eq!(unsettled(&ledger), [false, true, true, false]);
+    ledger.bind("source", "target").unwrap();
+    assert_eq!(unsettled(&ledger), [false; 4], "without the entries nobody knows what they counted");
+}
+
+#[test]
+fn another_target_forgets_the_rows_and_keeps_the_exports() {
+    let mut ledger = Ledger::temporary().unwrap();
+    assert_eq!(ledger.bind("source", "target").unwrap(), Bound::Same);
+    let number = ledger.run_started(&start("a")).unwrap();
+    ledger.run_ended(number, &end(RunState::Completed, 3)).unwrap();
+    record(&mut ledger, &rows(30), 10).unwrap();
+    assert_eq!(ledger.bind("source", "target").unwrap(), Bound::Same);
+    assert_eq!(ledger.bind("source", "other").unwrap(), Bound::Forgotten { entries: 30 });
+    assert_eq!(ledger.highest_rowid().unwrap(), None);
+    assert_eq!(ledger.remark_counts().unwrap(), (0, 0));
+    assert_eq!(ledger.history(10, None).unwrap().len(), 1);
+    assert!(ledger.knows_run("a").unwrap());
+    assert!(ledger.run_started(&start("b")).unwrap() > number, "numbers go on");
+}
+
+#[test]
+fn a_thousand_exports_are_remembered() {
+    let mut ledger = Ledger::temporary().unwrap();
+    for number in 0..1010 {
+        ledger.run_started(&start(&number.to_string())).unwrap();
+    }
+    assert_eq!(ledger.history(u16::MAX, None).unwrap().len(), 1000);
+    assert!(!ledger.knows_run("9").unwrap() && ledger.knows_run("10").unwrap());
+}
