@@ -66,3 +66,13 @@ fn a_person_whose_key_only_lives_on_in_the_metadata_of_somebody_else_s_document_
         Op::Pass(Pass::Full),
     ]);
 }
+
+#[test]
+fn a_manual_export_asked_for_anew_considers_every_row_though_an_earlier_one_broke_off() {
+    holds(vec![
+        Insert(vec![Nobody, Nobody, Nobody, Nobody, Nobody]),
+        Op::Broken(Pass::Manual { skip_duplicates: true }, 1, Fault::CutBeforeReply),
+        OtherEdits(0, Edit::Delete),
+        Op::Pass(Pass::Manual { skip_duplicates: true }),
+    ]);
+}
