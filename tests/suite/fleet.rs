@@ -7,7 +7,7 @@ use mongodb::bson::{Bson, doc};
 use crate::support::daemon::Daemon;
 use crate::support::mongo::Mongo;
 use crate::support::mongod::Mongod;
-use crate::support::sqlite::{App, Journal, TABLE};
+use crate::support::sqlite::{App, TABLE};
 use crate::support::wait::eventually;
 
 const DAEMONS: u32 = 8;
@@ -35,8 +35,7 @@ fn idle_daemons_hold_no_connection_and_come_back_after_a_restart_without_a_rush(
     let own = counter(&mongo, "current");
     let directories: Vec<_> =
         (0..DAEMONS).map(|_| tempfile::tempdir().expect("a temporary directory")).collect();
-    let mut apps: Vec<_> =
-        directories.iter().map(|directory| App::create_with(directory.path(), Journal::Delete)).collect();
+    let mut apps: Vec<_> = directories.iter().map(|directory| App::create(directory.path())).collect();
     let daemons: Vec<_> = apps
         .iter()
         .zip(0..)
