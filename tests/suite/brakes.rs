@@ -6,7 +6,7 @@ use crate::support::daemon::{Builder, Daemon};
 use crate::support::mongod::{fresh_database, shared_mongod};
 use crate::support::proxy::Proxy;
 use crate::support::sqlite::{App, TABLE};
-use crate::support::wait::{PATIENCE, eventually};
+use crate::support::wait::{PATIENCE, poll};
 
 const PAUSE: &str = "/api/export/pause";
 const RESUME: &str = "/api/export/resume";
@@ -41,7 +41,9 @@ impl Scene {
 
     #[track_caller]
     fn wait_for_all(&self) {
-        eventually(PATIENCE, "all rows", || (self.documents() == self.app.count()).then_some(()));
+        let all = poll(PATIENCE, || (self.documents() == self.app.count()).then_some(()));
+        let (status, log) = (self.daemon.status(), self.daemon.log().tail());
+        assert!(all.is_some(), "{} of {} rows; {status}; log:\n{log}", self.documents(), self.app.count());
     }
 
     #[track_caller]
@@ -71,7 +73,7 @@ impl Scene {
 /// Small batches over a slow network: an export takes seconds.
 fn slow(scene: &mut Scene) {
     scene.proxy.delay(std::time::Duration::from_millis(20));
-    scene.app.insert_inquiries(2_000);
+    scene.app.insert_inquiries(400);
 }
 
 fn small_batches(settings: Builder) -> Builder {

@@ -48,7 +48,8 @@ impl Scene {
 
     #[track_caller]
     fn wait_until_disconnected(&self) {
-        eventually(PATIENCE, "no connection", || (self.proxy.counters().open == 0).then_some(()));
+        let none = poll(PATIENCE, || (self.proxy.counters().open == 0).then_some(()));
+        assert!(none.is_some(), "{:?}; log:\n{}", self.proxy.counters(), self.daemon.log().tail());
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::time::Duration;
 
 use rustix::io::Errno;
 use rustix::net::netlink::SocketAddrNetlink;
@@ -18,6 +19,9 @@ const GROUPS: u32 = 0x1 | 0x10 | 0x40 | 0x100 | 0x400;
 /// A message is cut to this. What it says doesn't matter, only that it came.
 const BUFFER: usize = 64;
 
+/// Addresses and routes follow the link that comes up: a probe before them would fail, and put the next one off.
+const SETTLED: Duration = Duration::from_millis(100);
+
 /// Messages thrown away in one look. More of them are met after the quiet time.
 const AT_ONCE: usize = 4096;
 
@@ -25,7 +29,17 @@ const AT_ONCE: usize = 4096;
 #[derive(Debug)]
 pub(in crate::supervisor) struct Network {
     socket: Option<AsyncFd<OwnedFd>>,
-    quiet_until: Option<Instant>,
+    phase: Phase,
+}
+
+/// What is waited for. It outlives the future that waits.
+#[derive(Clone, Copy, Debug)]
+enum Phase {
+    Listening,
+    /// News has come, and more of it may be on its way.
+    Settling(Instant),
+    /// News was told just now.
+    Quiet(Instant),
 }
 
 impl Network {
@@ -36,30 +50,37 @@ impl Network {
 
     pub(super) fn on(socket: io::Result<AsyncFd<OwnedFd>>) -> Self {
         let socket = socket.inspect_err(unavailable).ok();
-        Self { socket, quiet_until: None }
+        Self { socket, phase: Phase::Listening }
     }
 
-    /// Waits until something changes, or has changed since the last time. For ever if the kernel doesn't tell.
-    /// Nothing is lost if the future is dropped.
+    /// Waits until something has changed since the last time. For ever if the kernel doesn't tell. Nothing is lost if
+    /// the future is dropped.
     pub(in crate::supervisor) async fn changed(&mut self) {
-        if let Some(until) = self.quiet_until.take_if(|until| *until > Instant::now()) {
-            self.quiet_until = Some(until);
-            sleep_until(until).await;
-        }
-        let Some(socket) = &self.socket else { return std::future::pending().await };
         let failed = loop {
-            let mut guard = match socket.readable().await {
-                Ok(guard) => guard,
-                Err(error) => break error,
-            };
-            match guard.try_io(|socket| throw_away(socket.get_ref())) {
-                Ok(Ok(())) => {
-                    self.quiet_until = Some(Instant::now() + QUIET);
+            let Some(socket) = &self.socket else { return std::future::pending().await };
+            match self.phase {
+                Phase::Listening => match socket.readable().await {
+                    Ok(_left_as_it_is) => self.phase = Phase::Settling(Instant::now() + SETTLED),
+                    Err(error) => break error,
+                },
+                Phase::Settling(until) => {
+                    sleep_until(until).await;
+                    let mut guard = match socket.readable().await {
+                        Ok(guard) => guard,
+                        Err(error) => break error,
+                    };
+                    match throw_away(socket.get_ref()) {
+                        Ok(Waiting::Emptied) => guard.clear_ready(),
+                        Ok(Waiting::More) => {}
+                        Err(error) => break error,
+                    }
+                    self.phase = Phase::Quiet(Instant::now() + QUIET);
                     return;
                 }
-                Ok(Err(error)) => break error,
-                // Somebody woke us for nothing.
-                Err(_would_block) => {}
+                Phase::Quiet(until) => {
+                    sleep_until(until).await;
+                    self.phase = Phase::Listening;
+                }
             }
         };
         unavailable(&failed);
@@ -76,19 +97,22 @@ fn open() -> io::Result<AsyncFd<OwnedFd>> {
     awaited(socket)
 }
 
-/// Takes off what waits. "Would block" if nothing did.
-fn throw_away(socket: impl AsFd) -> io::Result<()> {
-    let mut came = false;
+/// What is left in the socket.
+enum Waiting {
+    Emptied,
+    More,
+}
+
+/// Takes off what waits. That the kernel had more to tell than the socket holds is news like any other.
+fn throw_away(socket: impl AsFd) -> io::Result<Waiting> {
     for _ in 0..AT_ONCE {
         match recv(&socket, &mut [0; BUFFER], RecvFlags::empty()) {
-            // The kernel had more to tell than the socket holds: news all the same.
-            Ok(_) | Err(Errno::NOBUFS) => came = true,
-            Err(Errno::INTR) => {}
-            Err(Errno::AGAIN) if came => return Ok(()),
+            Ok(_) | Err(Errno::NOBUFS | Errno::INTR) => {}
+            Err(Errno::AGAIN) => return Ok(Waiting::Emptied),
             Err(error) => return Err(error.into()),
         }
     }
-    Ok(())
+    Ok(Waiting::More)
 }
 
 fn unavailable(error: &io::Error) {
