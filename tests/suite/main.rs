@@ -16,6 +16,7 @@ mod fleet;
 mod freezes;
 mod host;
 mod idle;
+mod ledger;
 mod leftovers;
 mod logs;
 mod names;

@@ -36,7 +36,7 @@ fn a_new_row_does_not_wait_for_a_comparison_in_progress() {
     )
     .expect("a new database");
     let config = Arc::new(config(&path, &database));
-    let store = Arc::new(Store::open(&state).expect("our own directory").0);
+    let store = Arc::new(Store::open(&state).expect("our own directory"));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     let stop = Arc::new(AtomicBool::new(false));
     let status = watch::Sender::new(ExportStatus::default());
