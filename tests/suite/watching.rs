@@ -47,12 +47,10 @@ fn an_idle_daemon_does_not_touch_the_database() {
         app.insert_inquiries(100);
         rig.wait_for("the rows", &rows(app.connection(), TABLE));
         let touches = Touches::of(rig.directory());
-        // It may still make sure once that it has seen everything.
-        eventually(PATIENCE, "rest", || {
-            poll(Duration::from_secs(1), || touches.any()).is_none().then_some(())
+        // It may still make sure once that it has seen everything: on a busy machine, after a while.
+        eventually(Duration::from_secs(60), "a daemon that lets the files be", || {
+            poll(Duration::from_secs(6), || touches.any()).is_none().then_some(())
         });
-        let touched = poll(Duration::from_secs(4), || touches.any());
-        assert_eq!(touched, None, "{journal:?}: opened, read or written while nothing happened");
         app.insert_inquiries(1);
         rig.wait_for("the daemon is still awake", &rows(app.connection(), TABLE));
     }
