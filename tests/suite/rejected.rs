@@ -83,6 +83,7 @@ fn each_e11000_is_judged_by_its_own_index() {
     let (server, database) = (shared_mongod(), fresh_database("e11000"));
     let config = Mongodb {
         uri: Secret::new(server.uri()),
+        uri_file: None,
         fallback_uris: Vec::new(),
         database: database.clone(),
         collection: TABLE.to_owned(),
