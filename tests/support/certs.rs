@@ -25,6 +25,9 @@ copy_extensions = copy
 commonName = supplied
 ";
 
+/// How each new key is made.
+const NEW_KEY: &str = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes";
+
 /// When a certificate is valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Validity {
@@ -52,7 +55,8 @@ impl Authority {
         let authority = Self { directory };
         fs::write(authority.path("ca.cnf"), CONFIGURATION).expect("our own directory");
         fs::write(authority.path("index.txt"), "").expect("our own directory");
-        authority.openssl("req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=authority -keyout ca.key -out ca.pem");
+        authority
+            .openssl(&format!("req -x509 {NEW_KEY} -days 2 -subj /CN=authority -keyout ca.key -out ca.pem"));
         authority
     }
 
@@ -70,8 +74,12 @@ impl Authority {
             Validity::Future => (24, 48),
         };
         let at = |hours| (Timestamp::now() + SignedDuration::from_hours(hours)).strftime("%Y%m%d%H%M%SZ");
-        self.openssl(&format!("req -new -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN={file} -addext subjectAltName={name} -keyout {file}.key -out {file}.csr"));
-        self.openssl(&format!("ca -batch -config ca.cnf -cert ca.pem -keyfile ca.key -in {file}.csr -out {file}.crt -notext -startdate {} -enddate {}", at(from), at(until)));
+        let request =
+            format!("-subj /CN={file} -addext subjectAltName={name} -keyout {file}.key -out {file}.csr");
+        self.openssl(&format!("req -new {NEW_KEY} {request}"));
+        let signed =
+            format!("-in {file}.csr -out {file}.crt -notext -startdate {} -enddate {}", at(from), at(until));
+        self.openssl(&format!("ca -batch -config ca.cnf -cert ca.pem -keyfile ca.key {signed}"));
         let read =
             |end: &str| fs::read_to_string(self.path(&format!("{file}.{end}"))).expect("openssl made it");
         let both = self.path(&format!("{file}.pem"));
