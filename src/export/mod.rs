@@ -7,14 +7,22 @@
 //! - no read of SQLite is open while the network is waited for.
 
 mod candidate;
+mod carry;
 mod comparison;
 mod deliver;
+mod ending;
+mod exporter;
+mod look;
+mod opened;
 mod pass;
+mod prepare;
 mod rank;
 mod run;
 mod scan;
 
-pub use pass::{Depth, Exporter, PassEnd, PassError, Pulse, abandon};
+pub use ending::abandon;
+pub use exporter::Exporter;
+pub use pass::{Depth, PassEnd, PassError, Pulse};
 pub use run::{claim, next_export_id};
 
 #[cfg(test)]

@@ -1,0 +1,143 @@
+//! Carrying batch after batch: read, deliver, record.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use super::comparison::Lookout;
+use super::deliver::{Rules, deliver};
+use super::exporter::Exporter;
+use super::opened::Opened;
+use super::pass::{PassError, blocking};
+use super::run::Run;
+use super::scan::{Batch, Scan};
+use crate::config::{self, Config};
+use crate::record::Provenance;
+use crate::report::{RunRequest, Timestamp};
+use crate::target::Target;
+
+/// How long a scan goes on without a sign of life: whoever watches must not take a large table for a stalled pass.
+const SLICE: Duration = Duration::from_secs(1);
+
+/// How a part of a pass ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Leg {
+    /// The table's end was reached.
+    Done,
+    /// The table changed; the scan can go on.
+    Interrupted,
+    /// It was asked to stop.
+    Stopped,
+}
+
+impl Exporter {
+    /// Carries batch after batch. The run begins with the first row that has to be sent; a manual one begins at once.
+    pub(super) async fn carry(
+        &mut self,
+        target: &Target,
+        opened: &mut Opened,
+        request: &RunRequest,
+        manual: Option<&str>,
+        run: &mut Option<Run>,
+    ) -> Result<Leg, PassError> {
+        let mut scan = opened.scan.take().ok_or(PassError::Internal)?;
+        let mut written_at = None;
+        let rules = rules(&self.config, &scan);
+        let size = usize::from(request.batch_size);
+        let export_id = match (manual, run.as_ref()) {
+            (Some(id), _) => id.to_owned(),
+            (None, Some(run)) => run.export_id.clone(),
+            (None, None) => self.new_export_id().await?,
+        };
+        loop {
+            let exported_at = after(written_at);
+            written_at = Some(exported_at);
+            let provenance = Provenance {
+                export_id: export_id.clone(),
+                source: self.source_id.clone(),
+                exported_at: exported_at.to_string(),
+            };
+            let (stop, mut lookout) = (Arc::clone(&self.stop), opened.lookout.take());
+            let (returned, batch, interrupted);
+            (returned, opened.lookout, batch, interrupted) = blocking(move || {
+                scan.set_provenance(provenance);
+                let (began, mut interrupted) = (Instant::now(), false);
+                let batch = scan.next_batch(size, &mut || {
+                    interrupted |= lookout.as_mut().is_some_and(Lookout::sees_change);
+                    interrupted || stop.load(Ordering::Relaxed) || began.elapsed() >= SLICE
+                })?;
+                Ok::<_, PassError>((scan, lookout, batch, interrupted))
+            })
+            .await?;
+            scan = returned;
+            self.step(false);
+            if run.is_none() && (manual.is_some() || !batch.candidates.is_empty()) {
+                *run = self.begin(request, &export_id, opened.total).await?;
+            }
+            if self.stop.load(Ordering::Relaxed) || (run.is_none() && !batch.candidates.is_empty()) {
+                return Ok(Leg::Stopped);
+            }
+            let Batch { candidates, done } = batch;
+            if !candidates.is_empty() {
+                let verdicts = deliver(target, &rules, &candidates, &|| self.step(true)).await?;
+                let mut carried = run.take().ok_or(PassError::Internal)?;
+                let (carried, result) = blocking(move || {
+                    let result = carried.record(&candidates, &verdicts, &exported_at.to_string());
+                    Ok::<_, PassError>((carried, result))
+                })
+                .await?;
+                *run = Some(carried);
+                self.released += result?;
+                self.pulse.send_modify(|pulse| pulse.recorded += 1);
+                if manual.is_some() {
+                    self.broken_off = scan.position().map(|position| (*request, position));
+                }
+            }
+            if done {
+                self.broken_off = None;
+                if opened.from_start {
+                    let (store, last) = (Arc::clone(&self.store), scan.last_rowid());
+                    blocking(move || store.with(|ledger| ledger.forget_behind(last))).await?;
+                }
+                opened.scan = Some(scan);
+                return Ok(Leg::Done);
+            }
+            if interrupted {
+                opened.scan = Some(scan);
+                return Ok(Leg::Interrupted);
+            }
+        }
+    }
+
+    pub(super) fn step(&self, answered: bool) {
+        self.pulse.send_modify(|pulse| {
+            pulse.steps += 1;
+            pulse.answers += u64::from(answered);
+        });
+    }
+
+    pub(super) async fn begin(
+        &self,
+        request: &RunRequest,
+        export_id: &str,
+        total: u64,
+    ) -> Result<Option<Run>, PassError> {
+        let (store, status) = (Arc::clone(&self.store), self.status.clone());
+        let (request, export_id) = (*request, export_id.to_owned());
+        blocking(move || Run::begin(&store, &status, &request, &export_id, total)).await
+    }
+}
+
+/// Now; but later than the batch before, whatever the clock does: the ledger tells batches of an export apart by that.
+fn after(before: Option<Timestamp>) -> Timestamp {
+    let now = Timestamp::now();
+    before.map_or(now, |before| now.max(before.after(Duration::from_millis(1))))
+}
+
+fn rules(config: &Config, scan: &Scan) -> Rules {
+    let shape = scan.shape();
+    let duplicate_columns = shape.duplicate.iter().map(|&column| shape.name(column).to_owned()).collect();
+    let updated_column = shape.updated.map(|column| shape.name(column).to_owned());
+    let config::Export { updates, .. } = config.export;
+    Rules { duplicate_columns, updated_column, updates }
+}

@@ -1,0 +1,182 @@
+//! Makes passes, automatic and manual ones.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+
+use super::carry::Leg;
+use super::comparison::Comparisons;
+use super::ending::{abandon, end, finish};
+use super::pass::{Depth, PassEnd, PassError, Pulse, blocking};
+use super::prepare::Said;
+use super::scan::Scope;
+use crate::config::Config;
+use crate::ledger::{Bound, LedgerError, Store};
+use crate::record::Position;
+use crate::report::{ExportStatus, Failure, RunRequest, Timestamp};
+use crate::target::Target;
+
+/// Makes passes, one at a time.
+pub struct Exporter {
+    pub(super) config: Arc<Config>,
+    pub(super) source_id: String,
+    pub(super) store: Arc<Store>,
+    pub(super) status: watch::Sender<ExportStatus>,
+    pub(super) stop: Arc<AtomicBool>,
+    pub(super) pulse: watch::Sender<Pulse>,
+    /// Where a manual export broke off, with what it was asked.
+    pub(super) broken_off: Option<(RunRequest, Position)>,
+    /// When the whole table is compared.
+    pub(super) comparisons: Comparisons,
+    /// Rows that the pass under way has made pending again.
+    pub(super) released: usize,
+    /// The collection that the pass under way began with.
+    pub(super) collection: Option<String>,
+    /// What was said already, so that it is said once.
+    pub(super) said: Said,
+}
+
+impl Exporter {
+    /// An exporter for the configured table. `source_id` tells host, database and table; `stop` is looked at between
+    /// batches.
+    #[must_use]
+    pub fn new(
+        config: Arc<Config>,
+        source_id: String,
+        store: Arc<Store>,
+        status: watch::Sender<ExportStatus>,
+        stop: Arc<AtomicBool>,
+    ) -> Self {
+        Self {
+            config,
+            source_id,
+            store,
+            status,
+            stop,
+            pulse: watch::Sender::default(),
+            broken_off: None,
+            comparisons: Comparisons::default(),
+            released: 0,
+            collection: None,
+            said: Said::default(),
+        }
+    }
+
+    /// How far passes get, as they do.
+    #[must_use]
+    pub fn pulse(&self) -> watch::Receiver<Pulse> {
+        self.pulse.subscribe()
+    }
+
+    /// An automatic pass: sends what is pending.
+    ///
+    /// # Errors
+    /// See [`PassError`]; the status tells of the run, if one had begun.
+    pub async fn automatic(
+        &mut self,
+        target: &Target,
+        depth: Depth,
+        request: &RunRequest,
+    ) -> Result<PassEnd, PassError> {
+        self.prepare(target).await?;
+        let due = depth == Depth::Full || self.comparisons.wait(Instant::now()).is_zero();
+        let mut run = None;
+        let result = self.look(target, request, due, &mut run).await;
+        let sent = run.is_some();
+        let end = end(run, result).await?;
+        Ok(self.once_more(target, sent, end).await)
+    }
+
+    /// Whether the pass that just went through has to be followed by another: rows were made pending again that stand
+    /// before the place it had got to, entries were lost on the way, or the collection was dropped under its hands.
+    async fn once_more(&mut self, target: &Target, sent: bool, end: PassEnd) -> PassEnd {
+        self.show_ledger();
+        let lost = self.owe_if_lost();
+        let released = std::mem::take(&mut self.released) > 0;
+        let PassEnd::Complete { again_in } = end else { return end };
+        // Where nothing was sent, there is nothing to lose. A failure here will be met by the next operation, too.
+        let dropped = sent && matches!(target.current_id().await, Ok(now) if now != self.collection);
+        if lost || dropped {
+            self.comparisons.owe();
+            return PassEnd::Complete { again_in: Some(Duration::ZERO) };
+        }
+        if released {
+            return PassEnd::Complete { again_in: Some(self.comparisons.owe()) };
+        }
+        PassEnd::Complete { again_in }
+    }
+
+    /// A manual export: considers every row, and checks against MongoDB itself. Made `again` after a failure of the
+    /// connection, it goes on behind the last row that was dealt with.
+    ///
+    /// # Errors
+    /// See [`PassError`]; the status tells of the run.
+    pub async fn manual(
+        &mut self,
+        target: Result<&Target, Failure>,
+        request: &RunRequest,
+        export_id: &str,
+        again: bool,
+    ) -> Result<PassEnd, PassError> {
+        if !again {
+            self.broken_off = None;
+        }
+        let result = match target {
+            Ok(target) => self.everything(target, request, export_id).await,
+            Err(failure) => Err(failure.into()),
+        };
+        // What failed before the run had begun is told by the status all the same: somebody asked.
+        if let Err(error) = &result
+            && self.status.borrow().is_running(export_id)
+        {
+            match self.begin(request, export_id, 0).await {
+                Ok(Some(run)) => finish(run, Err((error.reason(), error.to_string()))).await?,
+                _ => abandon(&self.status, error.reason(), &error.to_string()),
+            }
+        }
+        result
+    }
+
+    async fn everything(
+        &mut self,
+        target: &Target,
+        request: &RunRequest,
+        export_id: &str,
+    ) -> Result<PassEnd, PassError> {
+        if self.prepare(target).await? != Bound::Same {
+            // What was dealt with before it broke off is in a collection that isn't there any more.
+            self.broken_off = None;
+        }
+        let mut opened = self.open(Scope::Everything, request, Depth::Full).await?;
+        let mut run = None;
+        let result = match self.carry(target, &mut opened, request, Some(export_id), &mut run).await {
+            Ok(Leg::Done | Leg::Interrupted) => Ok(PassEnd::Complete { again_in: None }),
+            Ok(Leg::Stopped) => Ok(PassEnd::Stopped),
+            Err(error) => Err(error),
+        };
+        let sent = run.is_some();
+        let end = end(run, result).await?;
+        Ok(self.once_more(target, sent, end).await)
+    }
+
+    /// `export_YYYYMMDD_HHMMSS`, with a number behind it if there is one of this second already.
+    ///
+    /// # Errors
+    /// See [`PassError`].
+    pub async fn new_export_id(&self) -> Result<String, PassError> {
+        let store = Arc::clone(&self.store);
+        blocking(move || {
+            let base = format!("export_{}", Timestamp::now().compact());
+            let mut id = base.clone();
+            let mut next = 2;
+            while store.with(|ledger| ledger.knows_run(&id))? {
+                id = format!("{base}_{next}");
+                next += 1;
+            }
+            Ok::<_, LedgerError>(id)
+        })
+        .await
+    }
+}

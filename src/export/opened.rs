@@ -1,0 +1,88 @@
+//! A scan at its beginning: where it begins, and how much is before it.
+
+use std::sync::Arc;
+
+use super::comparison::Lookout;
+use super::exporter::Exporter;
+use super::pass::{Depth, PassError, blocking};
+use super::scan::{Scan, ScanError, Scope};
+use crate::record::{Position, Provenance};
+use crate::report::RunRequest;
+use crate::source::Reader;
+
+/// A scan, ready to begin or to go on.
+pub(super) struct Opened {
+    pub(super) scan: Option<Scan>,
+    /// Interrupts a comparison.
+    pub(super) lookout: Option<Lookout>,
+    /// Whether new rows come behind the others.
+    pub(super) has_tail: bool,
+    /// Rows to look at, as far as is known.
+    pub(super) total: u64,
+    /// Whether every row will be looked at.
+    pub(super) from_start: bool,
+}
+
+impl Exporter {
+    /// Opens the table and decides where to begin.
+    pub(super) async fn open(
+        &mut self,
+        scope: Scope,
+        request: &RunRequest,
+        depth: Depth,
+    ) -> Result<Opened, PassError> {
+        let config = Arc::clone(&self.config);
+        let store = Arc::clone(&self.store);
+        let provenance = Provenance {
+            export_id: String::new(),
+            source: self.source_id.clone(),
+            exported_at: String::new(),
+        };
+        let skip_duplicates = request.skip_duplicates;
+        let go_on_behind = match &self.broken_off {
+            Some((broken_off, position)) if scope == Scope::Everything && broken_off == request => {
+                Some(position.clone())
+            }
+            _ => None,
+        };
+        let opened = blocking(move || {
+            let mut reader = Reader::open(&config.sqlite, &config.export.duplicate_key)?;
+            let missing = reader.missing_duplicate_columns().to_vec();
+            let highest = store.with(|ledger| ledger.highest_rowid())?;
+            let has_tail = reader.has_growing_rowids();
+            let after = if scope == Scope::Pending && depth == Depth::Tail && has_tail {
+                // The table's end before the ledger's: it was emptied, or ids were given again.
+                let end = reader.highest_rowid()?;
+                highest.filter(|highest| end.is_some_and(|end| end >= *highest))
+            } else {
+                None
+            };
+            // Where rowids move, a place in the table says nothing after a while.
+            let go_on_behind = go_on_behind.filter(|_| reader.has_lasting_rowids());
+            let after = after.map(Position::Rowid).or(go_on_behind);
+            let from_start = after.is_none();
+            let counted = match (scope, &after) {
+                (_, Some(Position::Rowid(after))) => reader.count(Some(*after)),
+                (Scope::Everything, _) => reader.count(None),
+                (Scope::Pending, _) => reader.count(highest),
+            };
+            // A busy database may leave no time to count a large table; its pages are read all the same.
+            let total = counted.or_else(|error| if error.is_transient() { Ok(0) } else { Err(error) })?;
+            let lookout = (scope == Scope::Pending && depth == Depth::Full && has_tail)
+                .then(|| Lookout::new(config.sqlite.path.clone()));
+            let scan = Scan::new(reader, store, provenance, scope, skip_duplicates, after)?;
+            let opened = Opened { scan: Some(scan), lookout, total, from_start, has_tail };
+            Ok::<_, ScanError>((opened, missing))
+        })
+        .await?;
+        let (opened, missing) = opened;
+        if !missing.is_empty() && !std::mem::replace(&mut self.said.missing_columns, true) {
+            tracing::warn!(
+                event = "duplicate_columns_missing",
+                columns = missing.join(", "),
+                "The table lacks columns of the duplicate key: no row is taken for a duplicate"
+            );
+        }
+        Ok(opened)
+    }
+}
