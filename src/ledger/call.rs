@@ -4,10 +4,16 @@
 use std::fs::OpenOptions;
 use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The file; it is empty.
 const CALL: &str = "compare";
+
+/// The file by which a comparison is asked for.
+#[must_use]
+pub fn call_path(directory: &Path) -> PathBuf {
+    directory.join(CALL)
+}
 
 /// Asks for a comparison.
 ///
@@ -19,7 +25,7 @@ pub fn call(directory: &Path) -> io::Result<()> {
         .create(true)
         .truncate(true)
         .mode(0o600)
-        .open(directory.join(CALL))
+        .open(call_path(directory))
         .map(drop)
 }
 
@@ -27,5 +33,5 @@ pub fn call(directory: &Path) -> io::Result<()> {
 #[must_use]
 pub fn was_called(directory: &Path) -> bool {
     // If it can't be removed, it isn't answered: it would be answered again and again.
-    std::fs::remove_file(directory.join(CALL)).is_ok()
+    std::fs::remove_file(call_path(directory)).is_ok()
 }

@@ -21,7 +21,7 @@ use std::path::PathBuf;
 
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
-pub use call::{call, was_called};
+pub use call::{call, call_path, was_called};
 pub use entry::{Entry, Record, Standing};
 pub use error::LedgerError;
 pub use open::Opened;

@@ -99,6 +99,8 @@ impl Supervisor {
                  again, look at the disks of the database and of the state directory"
             );
         }
+        // An export that waited for its turn is told as failed with it.
+        (self.queued, self.promised) = (None, None);
         abandon(&self.status, Some(Reason::Timeout), NO_PROGRESS);
         self.status.send_modify(|status| status.waiting_for = Some(NO_PROGRESS.to_owned()));
         if let Ok(mut trouble) = self.trouble.try_lock() {
