@@ -120,8 +120,6 @@ impl Ledger {
 fn forget_entries(transaction: &Transaction<'_>) -> Result<(), LedgerError> {
     transaction.execute("DELETE FROM entry", [])?;
     transaction.execute("DELETE FROM remark", [])?;
-    // What past exports wrote was counted by them; without the entries nobody can tell what wasn't.
-    transaction.execute("UPDATE run SET settled = 1 WHERE settled = 0", [])?;
     Ok(())
 }
 

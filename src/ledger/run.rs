@@ -96,9 +96,11 @@ impl Ledger {
     pub fn is_uncounted(&self, export_id: &str, written_at: &str) -> Result<Option<bool>, LedgerError> {
         Ok(self
             .connection
-            .prepare_cached("SELECT recorded_to IS NULL OR recorded_to < ?2 FROM run WHERE export_id = ?1")?
-            .query_row([export_id, written_at], |row| row.get(0))
-            .optional()?)
+            // A ledger that was lost may have let an id be given twice: then rather not counted than counted twice.
+            .prepare_cached(
+                "SELECT min(recorded_to IS NULL OR recorded_to < ?2) FROM run WHERE export_id = ?1",
+            )?
+            .query_row([export_id, written_at], |row| row.get(0))?)
     }
 
     /// Forgets an export that didn't begin after all.
@@ -115,19 +117,12 @@ impl Ledger {
     /// # Errors
     /// See [`LedgerError`].
     pub fn knows_run(&self, export_id: &str) -> Result<bool, LedgerError> {
-        self.has_run("SELECT 1 FROM run WHERE export_id = ?1", export_id)
-    }
-
-    /// Whether an export of this id is remembered that may have written rows which it didn't come to count.
-    ///
-    /// # Errors
-    /// See [`LedgerError`].
-    pub fn is_unsettled(&self, export_id: &str) -> Result<bool, LedgerError> {
-        self.has_run("SELECT 1 FROM run WHERE export_id = ?1 AND settled = 0", export_id)
-    }
-
-    fn has_run(&self, sql: &str, export_id: &str) -> Result<bool, LedgerError> {
-        Ok(self.connection.prepare_cached(sql)?.query_row([export_id], |_| Ok(())).optional()?.is_some())
+        Ok(self
+            .connection
+            .prepare_cached("SELECT 1 FROM run WHERE export_id = ?1")?
+            .query_row([export_id], |_| Ok(()))
+            .optional()?
+            .is_some())
     }
 
     /// Past exports, the latest first, without the one that is under way. One that never ended, because the daemon was
@@ -151,7 +146,7 @@ impl Ledger {
     pub(super) fn runs(&self) -> Result<Vec<Kept>, LedgerError> {
         let mut statement = self.connection.prepare(
             "SELECT number, export_id, trigger, started_at, ended_at, state, total, successful, failed, skipped,
-             updated, duplicates, kept, reason, error FROM run ORDER BY number",
+             updated, duplicates, kept, recorded_to, reason, error FROM run ORDER BY number",
         )?;
         let rows = statement.query_map([], |row| {
             Ok(Kept {
@@ -167,7 +162,8 @@ impl Ledger {
                     row.get(11)?,
                     row.get(12)?,
                 ],
-                failure: (row.get(13)?, row.get(14)?),
+                recorded_to: row.get(13)?,
+                failure: (row.get(14)?, row.get(15)?),
             })
         })?;
         Ok(rows.collect::<Result<_, _>>()?)
@@ -184,7 +180,6 @@ impl Ledger {
         for run in runs {
             let [export_id, trigger, state] = &run.texts;
             let [total, successful, failed, skipped, updated, duplicates, kept] = run.counters;
-            // Without the entries nobody can tell which of its rows it counted: nobody shall count them again.
             transaction.prepare_cached("INSERT INTO run VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)")?.execute(
                 params![
                     last.saturating_add(run.number),
@@ -200,7 +195,7 @@ impl Ledger {
                     updated,
                     duplicates,
                     kept,
-                    ALL_COUNTED,
+                    run.recorded_to,
                     run.failure.0,
                     run.failure.1,
                 ],
@@ -241,6 +236,7 @@ pub(super) struct Kept {
     texts: [String; 3],
     times: (i64, Option<i64>),
     counters: [i64; 7],
+    recorded_to: Option<String>,
     failure: (Option<String>, Option<String>),
 }
 

@@ -34,18 +34,16 @@ fn an_export_that_never_ended_is_told_as_broken_off() {
 }
 
 #[test]
-fn only_an_export_that_broke_off_may_have_written_what_nobody_counted() {
+fn what_an_export_wrote_after_its_last_record_is_not_counted_yet() {
     let mut ledger = Ledger::temporary().unwrap();
-    for (id, state) in [("whole", RunState::Completed), ("broken", RunState::Failed)] {
-        let number = ledger.run_started(&start(id)).unwrap();
-        ledger.run_ended(number, &end(state, 3)).unwrap();
+    let run = ledger.run_started(&start("a")).unwrap();
+    assert_eq!(ledger.is_uncounted("a", "2024-01-01T00:00:01Z").unwrap(), Some(true), "nothing is recorded");
+    let standing = Standing { run, progress: &Progress::default(), written_at: "2024-01-01T00:00:02Z" };
+    ledger.record(standing, &[], Timestamp::from_millis(1)).unwrap();
+    for (written_at, uncounted) in [("2024-01-01T00:00:02Z", false), ("2024-01-01T00:00:03Z", true)] {
+        assert_eq!(ledger.is_uncounted("a", written_at).unwrap(), Some(uncounted), "{written_at}");
     }
-    ledger.run_started(&start("killed")).unwrap();
-    let unsettled =
-        |ledger: &Ledger| ["whole", "broken", "killed", "unknown"].map(|id| ledger.is_unsettled(id).unwrap());
-    assert_eq!(unsettled(&ledger), [false, true, true, false]);
-    ledger.bind("source", "target").unwrap();
-    assert_eq!(unsettled(&ledger), [false; 4], "without the entries nobody knows what they counted");
+    assert_eq!(ledger.is_uncounted("unknown", "2024-01-01T00:00:01Z").unwrap(), None);
 }
 
 #[test]

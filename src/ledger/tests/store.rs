@@ -98,7 +98,8 @@ fn a_deleted_ledger_is_noticed_and_told() {
     assert_eq!(store.with(|ledger| ledger.entry(at(1))).unwrap(), None);
     let target = store.with(|ledger| ledger.fact("target")).unwrap();
     assert_eq!(target.as_deref(), Some("target"), "it speaks of the same target");
-    assert!(!store.with(|ledger| ledger.is_unsettled("under way")).unwrap(), "what it wrote is counted");
+    let uncounted = |at: &str| store.with(|ledger| ledger.is_uncounted("under way", at)).unwrap();
+    assert_eq!(uncounted(""), Some(false), "what it wrote until then is counted");
 }
 
 #[test]
