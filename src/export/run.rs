@@ -6,6 +6,7 @@ use mongodb::bson::Bson;
 use tokio::sync::watch;
 
 use super::candidate::{Candidate, Verdict};
+use super::pass::abandon;
 use crate::ledger::{LedgerError, Record, RunEnd, Store};
 use crate::report::{ExportStatus, Outcome, Progress, RunRequest, RunState, Timestamp};
 
@@ -31,7 +32,14 @@ impl Run {
         if !claim(status, request, export_id, started) {
             return Ok(None);
         }
-        let number = store.with(|ledger| ledger.run_started(export_id, request.trigger, started))?;
+        let number = match store.with(|ledger| ledger.run_started(export_id, request.trigger, started)) {
+            Ok(number) => number,
+            Err(error) => {
+                // Shown as running for ever, it would keep every other one from beginning.
+                abandon(status, None, &error.to_string());
+                return Err(error);
+            }
+        };
         let progress = Progress { total, ..Progress::default() };
         let run = Self {
             export_id: export_id.to_owned(),

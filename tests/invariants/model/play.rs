@@ -144,7 +144,10 @@ impl Play<'_> {
                 self.world.raced_pass(pass, request, number, race, note)
             }
         };
-        let complete = matches!(&met, Met::Nothing(Ok(_)) | Met::Ended(Ok(_)));
+        let complete = matches!(
+            &met,
+            Met::Nothing(Ok(PassEnd::Complete { .. })) | Met::Ended(Ok(PassEnd::Complete { .. }))
+        );
         let extent = match (complete, pass, around) {
             (true, Pass::Full, _) => Extent::Pending,
             (true, Pass::Manual { .. }, Around::Again { anew: false }) | (_, Pass::Tail, _) | (false, ..) => {
