@@ -72,7 +72,7 @@ impl Run {
                 let ours = match verdict {
                     // Written by an export that broke off before it could count it: it is counted now.
                     Verdict::There { writer: Some(writer), .. } => {
-                        writer == export_id || (!candidate.known && ledger.knows_run(writer)?)
+                        writer == export_id || (!candidate.known && ledger.run_broke_off(writer)?)
                     }
                     _ => false,
                 };

@@ -85,6 +85,20 @@ impl Ledger {
             .is_some())
     }
 
+    /// Whether an export of this id is remembered that didn't get to its end, so that it may have written what it
+    /// couldn't count.
+    ///
+    /// # Errors
+    /// See [`LedgerError`].
+    pub fn run_broke_off(&self, export_id: &str) -> Result<bool, LedgerError> {
+        Ok(self
+            .connection
+            .prepare_cached("SELECT 1 FROM run WHERE export_id = ?1 AND state <> 'completed'")?
+            .query_row([export_id], |_| Ok(()))
+            .optional()?
+            .is_some())
+    }
+
     /// Past exports, the latest first. One that never ended (the daemon was killed) is told as failed.
     ///
     /// # Errors

@@ -60,6 +60,21 @@ fn a_ledger_that_fails_as_an_export_begins_does_not_keep_the_next_one_from_begin
     assert_eq!(world.documents().len(), 3);
 }
 
+#[test]
+fn a_row_that_comes_back_with_a_backup_is_not_counted_again() {
+    let mut world = world();
+    world.application.insert(&[Person::Anna]);
+    world.application.backup();
+    let request = RunRequest { trigger: Trigger::Automatic, batch_size: 2, skip_duplicates: true };
+    world.pass(Pass::Full, request, false).expect("nothing is in its way");
+    world.application.delete(0);
+    world.pass(Pass::Full, request, false).expect("nothing is in its way");
+    world.application.restore();
+    world.pass(Pass::Full, request, false).expect("nothing is in its way");
+    let status = world.status();
+    assert_eq!((status.successful_records, status.skipped_records), (0, 1), "{status:?}");
+}
+
 fn world() -> World {
     let script =
         Script { skip_duplicates: true, updates: Updates::Newer, batch_size: 1_000, story: Vec::new() };
