@@ -192,14 +192,11 @@ impl Play<'_> {
     }
 
     /// Without anything in its way a pass goes through.
-    fn judge_end(&mut self, ended: &Ended) -> Result<(), Broken> {
+    fn judge_end(&self, ended: &Ended) -> Result<(), Broken> {
         match ended {
             Ok(PassEnd::Complete { .. }) => Ok(()),
-            Err(PassError::Ledger(_)) if self.corrupted => {
-                // It has noticed, and begins anew.
-                self.corrupted = false;
-                Ok(())
-            }
+            // It notices, perhaps in more than one place, and begins anew.
+            Err(PassError::Ledger(_)) if self.corrupted => Ok(()),
             other => Err(format!("a pass that nothing disturbed ended as {other:?}")),
         }
     }
@@ -255,15 +252,15 @@ impl Play<'_> {
 
     /// Looks until a look leaves no trace: nothing is pending.
     fn settle_down(&mut self) -> Result<(), Broken> {
-        for _ in 0..SETTLING {
+        for look in 1..=SETTLING {
             self.pay()?;
             let (told, doubtful) = (self.world.status(), self.corrupted);
             self.look(Pass::Full, Around::Nothing)?;
-            if self.world.status() == told && !doubtful {
+            // A ledger that was written over may say so several times before it is set aside for good.
+            if self.world.status() == told && (!doubtful || look == SETTLING) {
+                self.corrupted = false;
                 return Ok(());
             }
-            // A ledger that works all the same was never hit where it hurts.
-            self.corrupted = false;
         }
         Err(format!("there is always something pending: {:?}", self.world.status()))
     }
