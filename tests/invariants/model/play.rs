@@ -73,7 +73,11 @@ impl Play<'_> {
             Op::Empty => world.application.execute("DELETE FROM chat_inquiry_information"),
             Op::Vacuum => world.application.execute("VACUUM"),
             Op::Backup => world.application.backup(),
-            Op::Restore => world.application.restore(),
+            Op::Restore => {
+                world.application.restore();
+                // A row that comes back, and was written by an export that broke off, may be counted once more.
+                self.uncounted = None;
+            }
             Op::OtherInserts(person) => world.other_inserts(*person),
             Op::RivalExports(person) => world.rival_exports(*person),
             Op::OtherEdits(document, edit) => {
@@ -144,7 +148,10 @@ impl Play<'_> {
                 self.world.raced_pass(pass, request, number, race, note)
             }
         };
-        let complete = matches!(&met, Met::Nothing(Ok(_)) | Met::Ended(Ok(_)));
+        let complete = matches!(
+            &met,
+            Met::Nothing(Ok(PassEnd::Complete { .. })) | Met::Ended(Ok(PassEnd::Complete { .. }))
+        );
         let extent = match (complete, pass, around) {
             (true, Pass::Full, _) => Extent::Pending,
             (true, Pass::Manual { .. }, Around::Again { anew: false }) | (_, Pass::Tail, _) | (false, ..) => {
@@ -185,14 +192,11 @@ impl Play<'_> {
     }
 
     /// Without anything in its way a pass goes through.
-    fn judge_end(&mut self, ended: &Ended) -> Result<(), Broken> {
+    fn judge_end(&self, ended: &Ended) -> Result<(), Broken> {
         match ended {
             Ok(PassEnd::Complete { .. }) => Ok(()),
-            Err(PassError::Ledger(_)) if self.corrupted => {
-                // It has noticed, and begins anew.
-                self.corrupted = false;
-                Ok(())
-            }
+            // It notices, perhaps in more than one place, and begins anew.
+            Err(PassError::Ledger(_)) if self.corrupted => Ok(()),
             other => Err(format!("a pass that nothing disturbed ended as {other:?}")),
         }
     }
@@ -248,15 +252,15 @@ impl Play<'_> {
 
     /// Looks until a look leaves no trace: nothing is pending.
     fn settle_down(&mut self) -> Result<(), Broken> {
-        for _ in 0..SETTLING {
+        for look in 1..=SETTLING {
             self.pay()?;
             let (told, doubtful) = (self.world.status(), self.corrupted);
             self.look(Pass::Full, Around::Nothing)?;
-            if self.world.status() == told && !doubtful {
+            // A ledger that was written over may say so several times before it is set aside for good.
+            if self.world.status() == told && (!doubtful || look == SETTLING) {
+                self.corrupted = false;
                 return Ok(());
             }
-            // A ledger that works all the same was never hit where it hurts.
-            self.corrupted = false;
         }
         Err(format!("there is always something pending: {:?}", self.world.status()))
     }

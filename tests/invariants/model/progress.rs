@@ -1,7 +1,8 @@
 //! A look gets on, is seen to, and doesn't begin anew without need.
 
 use mongo_uplink::config::Updates;
-use mongo_uplink::report::{RunRequest, Trigger};
+use mongo_uplink::export::PassError;
+use mongo_uplink::report::{RunRequest, RunState, Trigger};
 
 use super::script::{Fault, Pass, Person, Script};
 use super::world::{Met, World};
@@ -43,6 +44,35 @@ fn a_manual_export_that_broke_off_goes_on_behind_what_was_dealt_with() {
         "one that is asked for anew begins anew"
     );
     assert_eq!(world.documents().len(), 10);
+}
+
+#[test]
+fn a_ledger_that_fails_as_an_export_begins_does_not_keep_the_next_one_from_beginning() {
+    let mut world = world();
+    world.application.insert(&[Person::Nobody; 3]);
+    let request = RunRequest { trigger: Trigger::Automatic, batch_size: 2, skip_duplicates: true };
+    world.in_ledger("CREATE TRIGGER refuse BEFORE INSERT ON run BEGIN SELECT RAISE(ABORT, 'refused'); END");
+    let ended = world.pass(Pass::Full, request, false);
+    assert!(matches!(ended, Err(PassError::Ledger(_))), "{ended:?}");
+    assert_eq!(world.status().status, RunState::Failed);
+    world.in_ledger("DROP TRIGGER refuse");
+    world.pass(Pass::Full, request, false).expect("nothing is in its way");
+    assert_eq!(world.documents().len(), 3);
+}
+
+#[test]
+fn a_row_that_comes_back_with_a_backup_is_not_counted_again() {
+    let mut world = world();
+    world.application.insert(&[Person::Anna]);
+    world.application.backup();
+    let request = RunRequest { trigger: Trigger::Automatic, batch_size: 2, skip_duplicates: true };
+    world.pass(Pass::Full, request, false).expect("nothing is in its way");
+    world.application.delete(0);
+    world.pass(Pass::Full, request, false).expect("nothing is in its way");
+    world.application.restore();
+    world.pass(Pass::Full, request, false).expect("nothing is in its way");
+    let status = world.status();
+    assert_eq!((status.successful_records, status.skipped_records), (0, 1), "{status:?}");
 }
 
 fn world() -> World {

@@ -171,6 +171,12 @@ impl World {
         self.daemon = Some(Daemon::start(&self.config, SOURCE));
     }
 
+    /// Meddles with the ledger's file.
+    pub(super) fn in_ledger(&self, sql: &str) {
+        let ledger = rusqlite::Connection::open(self.directory.path().join("state/state.db"));
+        ledger.and_then(|ledger| ledger.execute_batch(sql)).expect("the ledger can be written");
+    }
+
     pub(super) fn lose_ledger(&self, loss: Loss) {
         let state = self.directory.path().join("state");
         for name in ["state.db", "state.db-wal", "state.db-shm"] {
