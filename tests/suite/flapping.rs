@@ -14,7 +14,7 @@ use crate::support::usage::cpu_time;
 use crate::support::wait::{PATIENCE, eventually, poll};
 
 /// Without jitter, so that it is the shortest time between two scheduled probes.
-const INITIAL_INTERVAL: Duration = Duration::from_millis(200);
+const INITIAL_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Connections that one probe and the pass after it may open: the look whether the port is open, the monitor's two, and
 /// those of a look-up and its inserts.
@@ -59,8 +59,8 @@ fn a_link_that_flaps_makes_the_daemon_neither_stuck_nor_hot_and_everything_arriv
     let daemon = Daemon::builder(app.path(), &proxy.uri())
         .set("mongodb.database", database.as_str())
         .set("mongodb.operation_timeout", "1s")
-        .set("probe.initial_interval", "200ms")
-        .set("probe.max_interval", "1s")
+        .set("probe.initial_interval", "500ms")
+        .set("probe.max_interval", "2s")
         .set("probe.randomization_factor", 0.0)
         .set("probe.timeout", "1s")
         .start();

@@ -43,6 +43,8 @@ impl Scene {
 
     /// The server writes down each command from now on.
     fn profile(&self) {
+        // Large enough for every command: by default the oldest are dropped soon.
+        self.mongo.run(&self.database, doc! { "create": "system.profile", "capped": true, "size": 64 << 20 });
         self.mongo.run(&self.database, doc! { "profile": 2 });
     }
 

@@ -1,5 +1,7 @@
 //! What a process costs, from `/proc`.
 
+use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs;
 use std::time::Duration;
 
@@ -17,15 +19,27 @@ pub fn cpu_time(pid: u32) -> Duration {
     Duration::from_millis(ticks * 1_000 / TICKS)
 }
 
-/// How often threads of the process have gone to sleep by themselves: each time something had woken them.
-#[track_caller]
-pub fn sleeps(pid: u32) -> u64 {
-    let tasks = fs::read_dir(format!("/proc/{pid}/task")).expect("the process is running");
-    tasks
-        .filter_map(|task| fs::read_to_string(task.ok()?.path().join("status")).ok())
-        .map(|status| {
-            let count = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
-            count.and_then(|count| count.trim().parse::<u64>().ok()).expect("the kernel counts them")
-        })
-        .sum()
+/// How often each thread of a process has gone to sleep by itself: each time something had woken it.
+pub struct Sleeps(BTreeMap<OsString, u64>);
+
+impl Sleeps {
+    /// Of the process's threads now.
+    #[track_caller]
+    pub fn of(pid: u32) -> Self {
+        let threads = fs::read_dir(format!("/proc/{pid}/task")).expect("the process is running");
+        // A thread that ends in this moment has nothing to tell.
+        let counts = threads.filter_map(|thread| {
+            let thread = thread.ok()?;
+            let status = fs::read_to_string(thread.path().join("status")).ok()?;
+            let count = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"))?;
+            Some((thread.file_name(), count.trim().parse().expect("a number")))
+        });
+        Self(counts.collect())
+    }
+
+    /// How many there were since then; those of a thread that has ended are gone with it.
+    pub fn since(&self, earlier: &Self) -> u64 {
+        let before = |thread| earlier.0.get(thread).copied().unwrap_or(0);
+        self.0.iter().map(|(thread, count)| count - before(thread)).sum()
+    }
 }
