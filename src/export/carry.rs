@@ -2,22 +2,21 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::sync::watch;
 
 use super::comparison::Lookout;
 use super::deliver::{Rules, deliver};
 use super::exporter::Exporter;
 use super::opened::Opened;
-use super::pass::{PassError, blocking};
+use super::pass::{PassError, Pulse, blocking};
 use super::run::Run;
 use super::scan::{Batch, Scan};
 use crate::config::{self, Config};
 use crate::record::Provenance;
 use crate::report::{RunRequest, Timestamp};
 use crate::target::Target;
-
-/// How long a scan goes on without a sign of life: whoever watches must not take a large table for a stalled pass.
-const SLICE: Duration = Duration::from_secs(1);
 
 /// How a part of a pass ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,20 +56,23 @@ impl Exporter {
                 source: self.source_id.clone(),
                 exported_at: exported_at.to_string(),
             };
-            let (stop, mut lookout) = (Arc::clone(&self.stop), opened.lookout.take());
+            let (stop, pulse) = (Arc::clone(&self.stop), self.pulse.clone());
+            let mut lookout = opened.lookout.take();
             let (returned, batch, interrupted);
             (returned, opened.lookout, batch, interrupted) = blocking(move || {
                 scan.set_provenance(provenance);
-                let (began, mut interrupted) = (Instant::now(), false);
+                let mut interrupted = false;
+                // Asked once a page. Reading through a long table that holds nothing new is getting on, too.
                 let batch = scan.next_batch(size, &mut || {
+                    step(&pulse, false);
                     interrupted |= lookout.as_mut().is_some_and(Lookout::sees_change);
-                    interrupted || stop.load(Ordering::Relaxed) || began.elapsed() >= SLICE
+                    interrupted || stop.load(Ordering::Relaxed)
                 })?;
                 Ok::<_, PassError>((scan, lookout, batch, interrupted))
             })
             .await?;
             scan = returned;
-            self.step(false);
+            step(&self.pulse, false);
             if run.is_none() && (manual.is_some() || !batch.candidates.is_empty()) {
                 *run = self.begin(request, &export_id, opened.total).await?;
             }
@@ -79,7 +81,7 @@ impl Exporter {
             }
             let Batch { candidates, done } = batch;
             if !candidates.is_empty() {
-                let verdicts = deliver(target, &rules, &candidates, &|| self.step(true)).await?;
+                let verdicts = deliver(target, &rules, &candidates, &|| step(&self.pulse, true)).await?;
                 let mut carried = run.take().ok_or(PassError::Internal)?;
                 let (carried, result) = blocking(move || {
                     let result = carried.record(&candidates, &verdicts, &exported_at.to_string());
@@ -109,13 +111,6 @@ impl Exporter {
         }
     }
 
-    pub(super) fn step(&self, answered: bool) {
-        self.pulse.send_modify(|pulse| {
-            pulse.steps += 1;
-            pulse.answers += u64::from(answered);
-        });
-    }
-
     pub(super) async fn begin(
         &self,
         request: &RunRequest,
@@ -126,6 +121,13 @@ impl Exporter {
         let (request, export_id) = (*request, export_id.to_owned());
         blocking(move || Run::begin(&store, &status, &request, &export_id, total)).await
     }
+}
+
+fn step(pulse: &watch::Sender<Pulse>, answered: bool) {
+    pulse.send_modify(|pulse| {
+        pulse.steps += 1;
+        pulse.answers += u64::from(answered);
+    });
 }
 
 /// Now; but later than the batch before, whatever the clock does: the ledger tells batches of an export apart by that.

@@ -2,7 +2,7 @@
 //!
 //! What holds: each row that an export writes is counted once, over all exports together, in the same transaction that
 //! records it. A row whose reply was lost is counted by the export that finds it: its copy says which export wrote it and
-//! when, and the ledger says how far that export has counted.
+//! when, and the ledger says how far that export has counted, and whether the row was recorded since.
 
 use std::sync::Arc;
 
@@ -69,8 +69,8 @@ impl Run {
         let mut progress = self.progress;
         let released = self.store.with(|ledger| {
             let mut counted = Progress::default();
-            for verdict in verdicts {
-                count(&mut counted, verdict, is_new(ledger, verdict, export_id)?);
+            for (candidate, verdict) in candidates.iter().zip(verdicts) {
+                count(&mut counted, verdict, is_new(ledger, candidate, verdict, export_id)?);
             }
             progress.add(&counted);
             let records: Vec<_> = candidates
@@ -189,10 +189,20 @@ pub fn claim(
 }
 
 /// Whether a copy that was found was written by this export, or by an earlier one that didn't come to count it.
-fn is_new(ledger: &Ledger, verdict: &Verdict, export_id: &str) -> Result<bool, LedgerError> {
+fn is_new(
+    ledger: &Ledger,
+    candidate: &Candidate,
+    verdict: &Verdict,
+    export_id: &str,
+) -> Result<bool, LedgerError> {
     let Verdict::There { writer: Some((writer, written_at)), .. } = verdict else { return Ok(false) };
     // A ledger that was made anew in the meantime doesn't know this export.
-    Ok(ledger.is_uncounted(writer, written_at)?.unwrap_or(writer == export_id))
+    if !ledger.is_uncounted(writer, written_at)?.unwrap_or(writer == export_id) {
+        return Ok(false);
+    }
+    // Whoever recorded this content has counted it, too.
+    let known = ledger.entry(candidate.position.as_ref())?;
+    Ok(known.is_none_or(|entry| entry.content != candidate.content))
 }
 
 fn count(counted: &mut Progress, verdict: &Verdict, new: bool) {

@@ -169,13 +169,8 @@ fn copy(document: &RawDocument, updated_column: Option<&str>) -> Copy {
     }
 }
 
-/// What finds the documents that may hold one of these keys. Columns that no query can name are known by the hash alone,
-/// which only documents of this project bear.
+/// What finds the documents that may hold one of these keys.
 fn filter(columns: &[String], keys: &[&DuplicateKey]) -> Document {
-    if !columns.iter().all(|column| is_plain(column)) {
-        let hashes: Vec<_> = keys.iter().map(|key| binary(key.hash)).collect();
-        return doc! { "export_metadata.duplicate_key": { "$in": hashes } };
-    }
     let mut filter = Document::new();
     for (place, column) in columns.iter().enumerate() {
         let mut values: Vec<Bson> = Vec::with_capacity(keys.len());
@@ -191,11 +186,8 @@ fn filter(columns: &[String], keys: &[&DuplicateKey]) -> Document {
     filter
 }
 
-/// The columns of a document; all of it, if no query can name them.
+/// The columns of a document, and its `_id`.
 fn projection(columns: &[String]) -> Document {
-    if !columns.iter().all(|column| is_plain(column)) {
-        return Document::new();
-    }
     let mut projection = doc! { "_id": 1 };
     projection.extend(columns.iter().map(|column| (column.clone(), Bson::Int32(1))));
     projection

@@ -298,27 +298,3 @@ fn addresses_larger_than_a_command_may_be_stop_nobody() {
     host.wait_outcomes(7, 0, 0);
     assert_eq!(host.documents(), 7);
 }
-
-#[test]
-fn a_duplicate_key_of_columns_that_no_query_can_name_still_works() {
-    let mut host = Host::new("unnameable").set("export.duplicate_key", vec!["e.mail", "$mobile"]);
-    host.app.execute(&format!(
-        "ALTER TABLE {TABLE} ADD COLUMN \"e.mail\"; ALTER TABLE {TABLE} ADD COLUMN \"$mobile\";
-         INSERT INTO {TABLE} (id, \"e.mail\", \"$mobile\") VALUES (1, 'a', 'b'), (2, 'c', 'd'), (3, 'a', 'b')"
-    ));
-    host.start();
-    host.wait_outcomes(2, 1, 0);
-    host.app.execute(&format!(
-        "INSERT INTO {TABLE} (id, \"e.mail\", \"$mobile\") VALUES (4, 'c', 'd'), (5, NULL, 'd')"
-    ));
-    host.wait_outcomes(3, 2, 0);
-    assert_eq!(host.documents(), 3);
-    let outcomes: BTreeMap<_, _> = host
-        .find(doc! {})
-        .into_iter()
-        .map(|found| {
-            (found.get_i32("id").expect("a number"), found.get_str("$mobile").map(str::to_owned).ok())
-        })
-        .collect();
-    assert_eq!(outcomes.into_keys().collect::<Vec<_>>(), [1, 2, 5]);
-}

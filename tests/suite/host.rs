@@ -16,6 +16,11 @@ use crate::support::mongod::{fresh_database, shared_mongod};
 use crate::support::sqlite::{App, TABLE};
 use crate::support::wait::{PATIENCE, poll};
 
+/// Outcomes by the ledger's codes.
+const EXPORTED: i64 = 51;
+const DUPLICATE: i64 = 85;
+const REJECTED: i64 = 102;
+
 /// A host whose application has written nothing yet.
 pub(crate) struct Host {
     pub(crate) app: App,
@@ -151,7 +156,7 @@ impl Host {
             })
             .unwrap_or_default();
         let of = |code| counts.get(&code).copied().unwrap_or(0);
-        (of(1), of(2), of(3))
+        (of(EXPORTED), of(DUPLICATE), of(REJECTED))
     }
 
     /// Ids of the rows that the ledger calls exported.
@@ -159,8 +164,8 @@ impl Host {
     pub(crate) fn exported_ids(&self) -> Vec<[u8; 12]> {
         let ledger = self.ledger().expect("a ledger");
         let mut statement =
-            ledger.prepare("SELECT id FROM entry WHERE outcome = 1").expect("the ledger's own form");
-        let rows = statement.query_map([], |row| row.get(0)).expect("a readable ledger");
+            ledger.prepare("SELECT id FROM entry WHERE outcome = ?1").expect("the ledger's own form");
+        let rows = statement.query_map([EXPORTED], |row| row.get(0)).expect("a readable ledger");
         rows.collect::<Result<_, _>>().expect("a readable ledger")
     }
 

@@ -13,6 +13,7 @@ use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
 
 use crate::source::rig::{Rig, rows};
 use crate::support::daemon::daemon_binary;
+use crate::support::privilege::{needs, permitted};
 use crate::support::sqlite::{App, Journal, TABLE};
 use crate::support::wait::{PATIENCE, eventually, poll};
 
@@ -80,8 +81,9 @@ fn without_inotify_the_files_are_looked_at_and_it_is_said_once() {
     // A user namespace has limits of its own.
     const WITHOUT: &str = "echo 0 > /proc/sys/user/max_inotify_instances && exec \"$0\" \"$@\"";
     let unshare = ["--user", "--map-root-user", "sh", "-c", WITHOUT];
-    if !Command::new("unshare").args(unshare).arg("true").status().is_ok_and(|status| status.success()) {
-        eprintln!("skipped: no user namespace can be made here");
+    needs("unshare", "util-linux");
+    let made = Command::new("unshare").args(unshare).arg("true").status();
+    if !permitted("making a user namespace", made.is_ok_and(|status| status.success())) {
         return;
     }
     let directory = tempfile::tempdir().expect("a temporary directory");

@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use super::privilege::permitted;
+
 const A: u16 = 1;
 const SRV: u16 = 33;
 
@@ -46,10 +48,9 @@ impl Dns {
         let number = std::process::id() * 16 + NEXT.fetch_add(1, Ordering::Relaxed);
         let [_, _, high, low] = number.to_be_bytes();
         let address = Ipv4Addr::new(127, 53, high, low);
-        let Ok(socket) = UdpSocket::bind((address, 53)) else {
-            eprintln!("left out: a DNS server's port needs root");
-            return None;
-        };
+        let socket = UdpSocket::bind((address, 53));
+        let socket =
+            if permitted("listening on port 53", socket.is_ok()) { socket.ok()? } else { return None };
         socket.set_read_timeout(Some(LOOK)).expect("a valid timeout");
         let shared = Arc::<Shared>::default();
         let dns = Self { address, shared: Arc::clone(&shared) };

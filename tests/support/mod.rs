@@ -15,6 +15,7 @@ pub mod guardian;
 pub mod mongo;
 pub mod mongod;
 pub mod ports;
+pub mod privilege;
 pub mod proxy;
 pub mod runtime;
 pub mod sandbox;

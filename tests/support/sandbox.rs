@@ -13,19 +13,18 @@ use tempfile::TempDir;
 
 use super::daemon::daemon_binary;
 use super::guardian;
+use super::privilege::{needs, permitted};
 
 /// Whether this process may make namespaces. If not, it says so once.
 pub fn is_possible() -> bool {
     static POSSIBLE: LazyLock<bool> = LazyLock::new(|| {
         let mut command = Command::new("unshare");
         command.args(["-r", "-m", "-n", "ip", "link", "set", "lo", "up"]).stdin(Stdio::null());
-        let possible = command.output().is_ok_and(|output| output.status.success());
-        if !possible {
-            eprintln!("left out: namespaces need root, or a kernel that lets users make them");
-        }
-        possible
+        command.output().is_ok_and(|output| output.status.success())
     });
-    *POSSIBLE
+    needs("unshare", "util-linux");
+    needs("ip", "iproute2");
+    permitted("making namespaces", *POSSIBLE)
 }
 
 /// A program that runs the daemon with its own `/etc` or its own network.

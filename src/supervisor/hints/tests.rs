@@ -33,14 +33,17 @@ fn a_kernel_that_does_not_tell_is_told_once_and_waited_for_without_harm() {
     assert_eq!(events[0]["event"], "network_hints_unavailable");
 }
 
-/// Sets the clock to the time that it shows, which the kernel takes for a jump. For a machine of one's own.
+/// Sets the clock to the time that it shows, which the kernel takes for a jump. Only where this process may do so: no
+/// namespace has a wall clock of its own.
 #[tokio::test]
-#[ignore = "sets the clock of this machine, as root"]
 async fn a_clock_that_is_set_is_told_each_time() {
     let mut clock = Clock::listen();
     for _ in 0..3 {
         let now = rustix::time::clock_gettime(rustix::time::ClockId::Realtime);
-        rustix::time::clock_settime(rustix::time::ClockId::Realtime, now).expect("root may set the clock");
+        if rustix::time::clock_settime(rustix::time::ClockId::Realtime, now).is_err() {
+            eprintln!("left out: setting the clock isn't permitted here; as root it is");
+            return;
+        }
         timeout(Duration::from_secs(2), clock.jumped()).await.expect("told");
         assert!(timeout(SOON, clock.jumped()).await.is_err(), "told once");
     }

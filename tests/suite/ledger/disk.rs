@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::{Scene, history, sum};
 use crate::support::daemon::{Daemon, daemon_binary};
+use crate::support::privilege::{needs, permitted};
 
 /// A mount namespace of its own, in which a disk of 1 MiB lies at a directory. It lasts as long as this value: nothing
 /// leaks, even if the test is killed, as the process that holds it ends with its standard input.
@@ -109,8 +110,16 @@ fn says_so(status: &Value) -> bool {
         || status["ledger"] == "temporary"
 }
 
+fn may_mount() -> bool {
+    needs("unshare", "util-linux");
+    permitted("mounting a disk of its own", rustix::process::geteuid().is_root())
+}
+
 #[test]
 fn a_disk_that_fills_up_while_the_daemon_runs_is_told_and_costs_nothing() {
+    if !may_mount() {
+        return;
+    }
     for left in [0, 40, 120] {
         let mut scene = Scene::new("full");
         let island = Island::new(&scene.directory.path().join("disk"));
@@ -142,6 +151,9 @@ fn a_disk_that_fills_up_while_the_daemon_runs_is_told_and_costs_nothing() {
 
 #[test]
 fn a_disk_that_is_full_when_the_daemon_starts_is_told_and_costs_nothing() {
+    if !may_mount() {
+        return;
+    }
     for fresh in [true, false] {
         let mut scene = Scene::new("fullstart");
         let island = Island::new(&scene.directory.path().join("disk"));
@@ -171,6 +183,9 @@ fn a_disk_that_is_full_when_the_daemon_starts_is_told_and_costs_nothing() {
 
 #[test]
 fn a_state_directory_that_is_read_only_is_replaced_by_memory() {
+    if !may_mount() {
+        return;
+    }
     let mut scene = Scene::new("readonly");
     let island = Island::new(&scene.directory.path().join("disk"));
     let daemon = daemon(&scene, &island);

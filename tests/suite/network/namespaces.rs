@@ -9,6 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::{env, fs, thread};
 
 use crate::support::daemon::daemon_binary;
+use crate::support::privilege::{needs, permitted};
 use crate::support::wait::{PATIENCE, eventually};
 
 /// Says that the test is inside already.
@@ -23,11 +24,13 @@ pub(super) fn in_a_network_of_its_own(body: impl FnOnce()) {
     }
     // Root by itself, or root of a user namespace.
     let ways: [&[&str]; 2] = [&["--net"], &["--net", "--user", "--map-root-user"]];
-    let permitted = |way: &&&[&str]| has("ip") && runs(Command::new("unshare").args(**way).arg("true"));
-    let Some(way) = ways.iter().find(permitted) else {
-        println!("skipped: network namespaces aren't permitted here, or iproute2 isn't installed");
+    needs("unshare", "util-linux");
+    needs("ip", "iproute2");
+    let way = ways.iter().find(|way| runs(Command::new("unshare").args(**way).arg("true")));
+    if !permitted("making network namespaces", way.is_some()) {
         return;
-    };
+    }
+    let Some(way) = way else { return };
     let thread = thread::current();
     let test = thread.name().expect("a test's thread has its name");
     let this = env::current_exe().expect("the running program has a path");
@@ -43,11 +46,6 @@ pub(super) fn in_a_network_of_its_own(body: impl FnOnce()) {
     println!("{said}");
     assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
     assert!(said.contains("1 passed"), "the test didn't find itself: {said}");
-}
-
-/// Whether a program is installed.
-pub(super) fn has(program: &str) -> bool {
-    runs(Command::new("sh").args(["-c", &format!("command -v {program}")]))
 }
 
 fn runs(command: &mut Command) -> bool {

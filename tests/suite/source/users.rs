@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::rig::{Rig, Rows, rows};
 use crate::support::daemon::daemon_binary;
+use crate::support::privilege::{needs, permitted};
 use crate::support::sqlite::{App, Journal, TABLE};
 
 /// "nobody" and the application's own user.
@@ -124,8 +125,8 @@ fn names(directory: &Path) -> Vec<String> {
 
 /// A program that runs the daemon as another user, if the tests may do that.
 fn as_another_user() -> Option<(tempfile::TempDir, PathBuf)> {
-    if !rustix::process::geteuid().is_root() {
-        eprintln!("skipped: only root can run the daemon as somebody else");
+    needs("setpriv", "util-linux");
+    if !permitted("running the daemon as somebody else", rustix::process::geteuid().is_root()) {
         return None;
     }
     let directory = tempfile::tempdir().expect("a temporary directory");

@@ -15,6 +15,7 @@ use mongo_uplink::config::{Config, Sources};
 use mongo_uplink::record::ValueRef;
 use mongo_uplink::source::{Reader, RowRef, SourceError, Visitor};
 
+use crate::support::privilege::needs;
 use crate::support::wait::{PATIENCE, eventually};
 
 /// The application is the `sqlite3` of this machine: SQLite from 3.51 on looks twice before it takes itself for the last
@@ -23,11 +24,10 @@ use crate::support::wait::{PATIENCE, eventually};
 fn a_second_look_leaves_the_locks_of_the_first_alone() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let path = directory.path().join("a.db");
-    let Ok(mut app) = Command::new("sqlite3").arg(&path).stdin(Stdio::piped()).stdout(Stdio::null()).spawn()
-    else {
-        eprintln!("skipped: there is no sqlite3");
-        return;
-    };
+    needs("sqlite3", "sqlite3");
+    let mut command = Command::new("sqlite3");
+    let mut app =
+        command.arg(&path).stdin(Stdio::piped()).stdout(Stdio::null()).spawn().expect("it is there");
     let mut sql = app.stdin.take().expect("it is piped");
     let mut run = |what: &str, text: &str| {
         let done = told(&path, what);
