@@ -1,6 +1,6 @@
 //! One document for each person, whoever else writes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use mongodb::bson::{Bson, Document, doc};
 
