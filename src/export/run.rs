@@ -202,7 +202,7 @@ fn is_new(
     }
     // Whoever recorded this content has counted it, too.
     let known = ledger.entry(candidate.position.as_ref())?;
-    Ok(known.is_none_or(|entry| entry.content != candidate.content))
+    Ok(known.is_none_or(|entry| entry.outcome != Outcome::Exported || entry.content != candidate.content))
 }
 
 fn count(counted: &mut Progress, verdict: &Verdict, new: bool) {

@@ -42,6 +42,16 @@ impl Watch {
     /// Begins to watch the database of this path, which needn't exist. To be called in an asynchronous context.
     #[must_use]
     pub fn start(path: &Path) -> Self {
+        Self::begin(path, true)
+    }
+
+    /// The same for any file, without a word in the log.
+    #[must_use]
+    pub fn quietly(path: &Path) -> Self {
+        Self::begin(path, false)
+    }
+
+    fn begin(path: &Path, tells: bool) -> Self {
         let changed = Arc::new(Notify::new());
         let watcher = Watcher {
             path: path.to_owned(),
@@ -49,6 +59,7 @@ impl Watch {
             eyes: None,
             last: Look::default(),
             degraded: false,
+            tells,
         };
         Self { changed, task: tokio::spawn(watcher.run()).abort_handle() }
     }
@@ -93,6 +104,8 @@ struct Watcher {
     eyes: Option<Eyes>,
     last: Look,
     degraded: bool,
+    /// Whether it is logged that changes aren't reported by the system.
+    tells: bool,
 }
 
 impl Watcher {
@@ -166,6 +179,9 @@ impl Watcher {
             return;
         }
         self.degraded = trouble.is_some();
+        if !self.tells {
+            return;
+        }
         match trouble {
             Some(why) => tracing::warn!(
                 event = "watch_degraded",

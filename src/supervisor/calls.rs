@@ -36,7 +36,7 @@ impl Drop for Calls {
 }
 
 async fn hear(directory: PathBuf, heard: Arc<Notify>) {
-    let file = Watch::start(&call_path(&directory));
+    let file = Watch::quietly(&call_path(&directory));
     loop {
         file.changed().await;
         let directory = directory.clone();

@@ -44,8 +44,8 @@ pub(super) fn failure(complaint: &str) -> Failure {
     let option = OPTIONS.iter().find(|option| complaint.contains(&option.to_ascii_lowercase()));
     let detail = match option {
         Some(option) => format!("the connection string can't be used: look at its option {option}"),
-        None => "the connection string can't be used: it is mongodb://USER:PASSWORD@HOST:PORT/?OPTION=VALUE&..., with \
-                 any of : / ? # [ ] @ % in the user's name and password written as %XX"
+        None => "the connection string can't be used: check its form, and that special characters in the user's name \
+                 and password are written as %XX: an at sign as %40, a colon as %3A, a slash as %2F, a percent sign as %25"
             .to_owned(),
     };
     Failure::new(Reason::Options, detail)
@@ -60,7 +60,7 @@ mod tests {
         for (complaint, expected) in [
             ("invalid value for readpreference: S3nt1nel", "option readPreference"),
             ("'tlsCAFile' can't be set if tls=false", "option tlsCAFile"),
-            ("illegal character in database name S3nt1nel", "mongodb://USER:PASSWORD@HOST"),
+            ("illegal character in database name S3nt1nel", "written as %XX"),
         ] {
             let failure = failure(complaint);
             assert!(failure.detail.contains(expected) && !failure.detail.contains("S3nt1nel"), "{failure}");

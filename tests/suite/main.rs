@@ -28,7 +28,6 @@ mod rejected;
 mod resume;
 mod scene;
 mod secrets;
-mod server_space;
 mod source;
 mod stall;
 mod support_works;

@@ -111,10 +111,11 @@ impl Visitor for Look {
     }
 
     fn row(&mut self, row: RowRef<'_>) -> ControlFlow<()> {
-        let (ValueRef::Integer(id), ValueRef::Integer(amount)) = (row.values[0], row.values[1]) else {
-            panic!("a row of another kind");
-        };
-        self.take(id, amount);
+        match (row.values[0], row.values[1]) {
+            (ValueRef::Integer(id), ValueRef::Integer(amount)) => self.take(id, amount),
+            // A reading that will be made again may come upon anything; one that counts is wrong by this.
+            _ => self.rows += 1_000_000,
+        }
         ControlFlow::Continue(())
     }
 }

@@ -135,6 +135,7 @@ impl Mongod {
     #[track_caller]
     pub fn launch_uninitiated(&self) {
         self.spawn();
+        self.wait_until_listening();
     }
 
     /// Kills it if it runs, and starts it again with the same data on the same port.
