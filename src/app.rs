@@ -11,7 +11,7 @@ use crate::backoff::{InvalidSchedule, Schedule};
 use crate::config::{Config, Probe};
 use crate::export::Exporter;
 use crate::http;
-use crate::ledger::{LedgerError, Store};
+use crate::ledger::{self, LedgerError, Store, Taken};
 use crate::report::{ExportStatus, Link};
 use crate::signals::Signals;
 use crate::source::{NoHostId, source_id};
@@ -57,6 +57,9 @@ pub enum AppError {
     /// The host can't be told from others.
     #[error(transparent)]
     Host(#[from] NoHostId),
+    /// Another daemon works with the same state directory.
+    #[error(transparent)]
+    Taken(#[from] Taken),
     /// Not even a temporary ledger can be made.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
@@ -93,6 +96,7 @@ pub fn run(config: Config) -> Result<(), AppError> {
 async fn serve(config: Arc<Config>, signals: &Signals) -> Result<(), AppError> {
     let notifier = Arc::new(Notifier::from_env());
     let source = source_id(&config.sqlite)?;
+    let _taken = ledger::take(&config.state.directory)?;
     let store = Arc::new(Store::open(&config.state.directory)?);
     let listen = config.http.listen;
     let address = |source| AppError::Listen { address: listen, source };

@@ -5,11 +5,11 @@
 //!
 //! | floor | module | what it is |
 //! |---|---|---|
-//! | 6 | `main` | command line → exit code |
-//! | 5 | [`app`] | builds everything, runs, drains with a limit |
-//! | 5 | [`cli`] | the command line: what it takes, what it teaches |
+//! | 7 | `main` | command line → exit code |
+//! | 6 | [`app`] | builds everything, runs, drains with a limit |
+//! | 6 | [`cli`] | the command line: what it takes, what it teaches |
+//! | 5 | [`http`] | the documented endpoints; reads snapshots, sends commands |
 //! | 4 | [`supervisor`] | the loop: probes, wakes, starts exports |
-//! | 4 | [`http`] | the documented endpoints; reads snapshots, sends commands |
 //! | 3 | [`export`] | one pass: read → compare → send → record |
 //! | 2 | [`source`] | everything SQLite of the application |
 //! | 2 | [`target`] | everything MongoDB |

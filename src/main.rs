@@ -13,23 +13,25 @@ fn main() -> ExitCode {
     match cli.command() {
         Command::Run(_) => run(&sources),
         Command::Check(_) => match check(&sources) {
-            Ok(text) => match io::stdout().write_all(text.as_bytes()) {
-                Ok(()) => ExitCode::SUCCESS,
-                Err(_) => ExitCode::FAILURE,
-            },
+            Ok(text) => say(&text),
             Err(error) => misconfigured(&error),
         },
         Command::Records(wanted) => match records(&sources, &wanted) {
-            Ok(text) => {
-                print!("{text}");
-                ExitCode::SUCCESS
-            }
+            Ok(text) => say(&text),
             Err(RecordsError::Config(error)) => misconfigured(&error),
             Err(error) => {
-                eprintln!("mongo-uplink: {error}");
+                complain(&format!("mongo-uplink: {error}"));
                 ExitCode::FAILURE
             }
         },
+    }
+}
+
+/// Where standard output is closed or full, that is a failure: `print!` would panic.
+fn say(text: &str) -> ExitCode {
+    match io::stdout().write_all(text.as_bytes()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
     }
 }
 

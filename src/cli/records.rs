@@ -105,12 +105,15 @@ fn list(directory: &Path, wanted: &Records) -> Result<String, LedgerError> {
     if wanted.json {
         return Ok(serde_json::to_string_pretty(&page).map_or_else(|_| String::new(), |json| json + "\n"));
     }
+    if page.records.is_empty() && wanted.outcome.is_none() && wanted.after.is_none() {
+        return Ok("Every row that was dealt with is in the collection.\n".to_owned());
+    }
     Ok(table(&page))
 }
 
 fn table(page: &Remarks) -> String {
     if page.records.is_empty() {
-        return "Every row that was dealt with is in the collection.\n".to_owned();
+        return "No such rows.\n".to_owned();
     }
     let width = page.records.iter().map(|row| row.key.chars().count()).max().unwrap_or(0).max(3);
     let mut text = format!("{:width$}  OUTCOME    TRIED  LAST                      REASON\n", "KEY");

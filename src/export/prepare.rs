@@ -50,7 +50,8 @@ impl Exporter {
             tracing::warn!(
                 event = "target_changed",
                 entries,
-                "The collection or the table is another one than before: every row is sent that isn't there"
+                "The collection is another one than before, or the database's path, its table or the host's id: every row is \
+                 sent that isn't there. If it isn't the collection, rows that are there have other _ids and are sent again"
             );
             self.comparisons.owe();
         }

@@ -51,8 +51,8 @@ pub(super) async fn retry(State(control): State<Control>) -> Envelope {
 impl From<LedgerRefusal> for Envelope {
     fn from(refusal: LedgerRefusal) -> Self {
         match refusal {
-            LedgerRefusal::InvalidCursor(_) => {
-                let error = "after is no cursor: what a page of records gave as next is allowed";
+            LedgerRefusal::InvalidCursor(after) => {
+                let error = format!("after is {after:?}: what a page of records gave as next is allowed");
                 Self::failure(StatusCode::UNPROCESSABLE_ENTITY, "Invalid request", error)
             }
             LedgerRefusal::Unavailable(error) => {

@@ -140,7 +140,7 @@ fn a_wrong_limit_outcome_or_cursor_is_refused_by_name() {
         ("records?outcome=exported", r#"outcome is "exported": rejected or duplicate is allowed"#.to_owned()),
         (
             "records?after=nonsense",
-            "after is no cursor: what a page of records gave as next is allowed".to_owned(),
+            r#"after is "nonsense": what a page of records gave as next is allowed"#.to_owned(),
         ),
         (
             "records?after=1&after=2",

@@ -26,6 +26,11 @@ pub(super) async fn tell_trouble(
                 error = error.as_str(),
                 "SQLite can't be read; trying again by itself"
             ),
+            (Some(error), Err(PassError::Internal)) => tracing::error!(
+                event = "export_broken",
+                error = error.as_str(),
+                "A mistake of the program's own broke the export off; trying again by itself"
+            ),
             (Some(error), _) => tracing::error!(
                 event = "ledger_failed",
                 error = error.as_str(),
