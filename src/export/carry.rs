@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use super::comparison::Lookout;
 use super::deliver::{Rules, deliver};
-use super::exporter::Exporter;
+use super::exporter::{BrokenOff, Exporter};
 use super::opened::Opened;
 use super::pass::{PassError, Pulse, blocking};
 use super::run::Run;
@@ -92,7 +92,11 @@ impl Exporter {
                 self.released += result?;
                 self.pulse.send_modify(|pulse| pulse.recorded += 1);
                 if manual.is_some() {
-                    self.broken_off = scan.position().map(|position| (*request, position));
+                    self.broken_off = scan.position().map(|position| BrokenOff {
+                        request: *request,
+                        position,
+                        collection: self.collection.clone(),
+                    });
                 }
             }
             if done {

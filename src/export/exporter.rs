@@ -13,10 +13,20 @@ use super::pass::{Depth, PassEnd, PassError, Pulse, blocking};
 use super::prepare::Said;
 use super::scan::Scope;
 use crate::config::Config;
-use crate::ledger::{Bound, LedgerError, Store};
+use crate::ledger::{LedgerError, Store};
 use crate::record::Position;
 use crate::report::{ExportStatus, Failure, RunRequest, Timestamp};
 use crate::target::Target;
+
+/// Where a manual export broke off.
+pub(super) struct BrokenOff {
+    /// What it was asked.
+    pub(super) request: RunRequest,
+    /// The last row that was dealt with.
+    pub(super) position: Position,
+    /// The collection that holds what was sent.
+    pub(super) collection: Option<String>,
+}
 
 /// Makes passes, one at a time.
 pub struct Exporter {
@@ -26,8 +36,8 @@ pub struct Exporter {
     pub(super) status: watch::Sender<ExportStatus>,
     pub(super) stop: Arc<AtomicBool>,
     pub(super) pulse: watch::Sender<Pulse>,
-    /// Where a manual export broke off, with what it was asked.
-    pub(super) broken_off: Option<(RunRequest, Position)>,
+    /// Where a manual export broke off, if one did.
+    pub(super) broken_off: Option<BrokenOff>,
     /// When the whole table is compared.
     pub(super) comparisons: Comparisons,
     /// Rows that the pass under way has made pending again.
@@ -96,8 +106,8 @@ impl Exporter {
         let lost = self.owe_if_lost();
         let released = std::mem::take(&mut self.released) > 0;
         let PassEnd::Complete { again_in } = end else { return end };
-        // Where nothing was sent, there is nothing to lose. A failure here will be met by the next operation, too.
-        let dropped = sent && matches!(target.current_id().await, Ok(now) if now != self.collection);
+        // Where nothing was sent, there is nothing to lose.
+        let dropped = sent && self.is_dropped(target).await;
         if lost || dropped {
             self.comparisons.owe();
             return PassEnd::Complete { again_in: Some(Duration::ZERO) };
@@ -145,10 +155,7 @@ impl Exporter {
         request: &RunRequest,
         export_id: &str,
     ) -> Result<PassEnd, PassError> {
-        if self.prepare(target).await? != Bound::Same {
-            // What was dealt with before it broke off is in a collection that isn't there any more.
-            self.broken_off = None;
-        }
+        self.prepare(target).await?;
         let mut opened = self.open(Scope::Everything, request, Depth::Full).await?;
         let mut run = None;
         let result = match self.carry(target, &mut opened, request, Some(export_id), &mut run).await {
@@ -156,9 +163,20 @@ impl Exporter {
             Ok(Leg::Stopped) => Ok(PassEnd::Stopped),
             Err(error) => Err(error),
         };
+        // Somebody asked for every row: where the first ones went, the last ones have to be, too.
+        let result = match result {
+            Ok(PassEnd::Complete { .. }) if self.is_dropped(target).await => Err(PassError::Dropped),
+            result => result,
+        };
         let sent = run.is_some();
         let end = end(run, result).await?;
         Ok(self.once_more(target, sent, end).await)
+    }
+
+    /// Whether the collection is another one than when the pass began. A failure here will be met by the next operation,
+    /// too.
+    async fn is_dropped(&self, target: &Target) -> bool {
+        matches!(target.current_id().await, Ok(now) if now != self.collection)
     }
 
     /// `export_YYYYMMDD_HHMMSS`, with a number behind it if there is one of this second already.

@@ -39,9 +39,14 @@ impl Exporter {
             exported_at: String::new(),
         };
         let skip_duplicates = request.skip_duplicates;
+        // What was dealt with before it broke off counts only as long as it is in this collection.
         let go_on_behind = match &self.broken_off {
-            Some((broken_off, position)) if scope == Scope::Everything && broken_off == request => {
-                Some(position.clone())
+            Some(broken_off)
+                if scope == Scope::Everything
+                    && broken_off.request == *request
+                    && broken_off.collection == self.collection =>
+            {
+                Some(broken_off.position.clone())
             }
             _ => None,
         };
@@ -51,9 +56,16 @@ impl Exporter {
             let highest = store.with(|ledger| ledger.highest_rowid())?;
             let has_tail = reader.has_growing_rowids();
             let after = if scope == Scope::Pending && depth == Depth::Tail && has_tail {
-                // The table's end before the ledger's: it was emptied, or ids were given again.
                 let end = reader.highest_rowid()?;
-                highest.filter(|highest| end.is_some_and(|end| end >= *highest))
+                match (end, highest) {
+                    (Some(end), Some(highest)) if end >= highest => Some(highest),
+                    // The last rows were deleted. Where many are gone, the table may have been emptied and filled anew.
+                    (Some(end), Some(highest)) if highest.abs_diff(end) <= end.unsigned_abs() / 10 => {
+                        store.with(|ledger| ledger.forget_behind(Some(end)))?;
+                        Some(end)
+                    }
+                    _ => None,
+                }
             } else {
                 None
             };

@@ -41,6 +41,9 @@ pub enum PassError {
     /// The ledger can't be used.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    /// The collection was dropped, or exchanged, while a manual export went on.
+    #[error("the collection was dropped while the export went on")]
+    Dropped,
     /// A part of the work panicked.
     #[error("an internal error")]
     Internal,

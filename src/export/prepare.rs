@@ -17,7 +17,7 @@ pub(super) struct Said {
 
 impl Exporter {
     /// Makes sure of the ledger and the collection, and that they belong together.
-    pub(super) async fn prepare(&mut self, target: &Target) -> Result<Bound, PassError> {
+    pub(super) async fn prepare(&mut self, target: &Target) -> Result<(), PassError> {
         let prepared = target.prepare(&self.config.export.duplicate_key).await?;
         if let Indexes::Missing(failure) = &prepared.indexes
             && !std::mem::replace(&mut self.said.missing_index, true)
@@ -55,7 +55,7 @@ impl Exporter {
             );
             self.comparisons.owe();
         }
-        Ok(bound)
+        Ok(())
     }
 
     /// Entries that were lost are found again by comparing every row.

@@ -16,6 +16,8 @@ use crate::report::{ExportStatus, Outcome, Progress, RunRequest, RunState, Times
 pub(super) struct Run {
     pub(super) export_id: String,
     number: i64,
+    /// The pass that it belongs to.
+    generation: u64,
     store: Arc<Store>,
     status: watch::Sender<ExportStatus>,
     pub(super) progress: Progress,
@@ -42,6 +44,7 @@ impl Run {
         let run = Self {
             export_id: export_id.to_owned(),
             number,
+            generation: store.generation(),
             store: Arc::clone(store),
             status: status.clone(),
             progress,
@@ -66,8 +69,13 @@ impl Run {
         written_at: &str,
     ) -> Result<usize, LedgerError> {
         let (run, export_id) = (self.number, self.export_id.as_str());
-        let mut progress = self.progress;
-        let released = self.store.with(|ledger| {
+        let (released, progress) = self.store.with(|ledger| {
+            let mut progress = self.progress;
+            if self.store.generation() != self.generation {
+                // The run was given up while it hung. Another pass has begun, to which these rows are pending; and the
+                // ledger may speak of another collection by now.
+                return Ok((0, progress));
+            }
             let mut counted = Progress::default();
             for (candidate, verdict) in candidates.iter().zip(verdicts) {
                 count(&mut counted, verdict, is_new(ledger, candidate, verdict, export_id)?);
@@ -78,7 +86,9 @@ impl Run {
                 .zip(verdicts)
                 .map(|(candidate, verdict)| record(candidate, verdict))
                 .collect();
-            ledger.record(Standing { run, progress: &progress, written_at }, &records, Timestamp::now())
+            let standing = Standing { run, progress: &progress, written_at };
+            let released = ledger.record(standing, &records, Timestamp::now())?;
+            Ok((released, progress))
         })?;
         self.progress = progress;
         self.show(|status| status.set_progress(&progress));

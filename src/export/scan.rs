@@ -20,6 +20,11 @@ const PAGE_ROWS: u32 = 2_000;
 /// Documents waiting to be sent, in bytes: the bound on memory when rows are large. One more row may come on top.
 const BATCH_BYTES: usize = 4 * 1024 * 1024;
 
+/// What a page may read, in bytes, and for how long: rows that are known are read, too, and while a page is read the WAL
+/// can't be emptied.
+const PAGE_BYTES: usize = 4 * 1024 * 1024;
+const PAGE_TIME: Duration = Duration::from_millis(20);
+
 /// What a scan is to find.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Scope {
@@ -57,6 +62,8 @@ pub(super) struct Scan {
     scope: Scope,
     skip_duplicates: bool,
     after: Option<Position>,
+    /// Whether it began with the table's first row.
+    from_start: bool,
     /// Rows that were left to a scan from the start, as their rank is unknown.
     pub(super) deferred: u64,
     /// Rows that were read.
@@ -76,7 +83,8 @@ impl Scan {
         after: Option<Position>,
     ) -> Result<Self, ScanError> {
         let fingerprinter = Fingerprinter::new(&provenance.source, reader.shape());
-        let ranks = if after.is_none() { Some(Ranks::new()?) } else { None };
+        let from_start = after.is_none();
+        let ranks = if from_start { Some(Ranks::new()?) } else { None };
         Ok(Self {
             reader,
             store,
@@ -86,6 +94,7 @@ impl Scan {
             scope,
             skip_duplicates,
             after,
+            from_start,
             deferred: 0,
             scanned: 0,
             spent: Duration::ZERO,
@@ -125,6 +134,13 @@ impl Scan {
         batch
     }
 
+    /// Rows that went from the middle of the table are forgotten by a scan of all of it.
+    fn forget_gone(&self, last: Option<&Position>, there: &[i64]) -> Result<(), LedgerError> {
+        let (true, Some(Position::Rowid(last))) = (self.from_start, last) else { return Ok(()) };
+        let after = if let Some(Position::Rowid(after)) = &self.after { Some(*after) } else { None };
+        self.store.with(|ledger| ledger.forget_gone(after, *last, there))
+    }
+
     fn fill(&mut self, size: usize, stop: &mut dyn FnMut() -> bool) -> Result<Batch, ScanError> {
         let mut batch = Batch::default();
         let mut bytes = 0;
@@ -146,6 +162,7 @@ impl Scan {
                 room: size - batch.candidates.len(),
                 room_bytes: BATCH_BYTES - bytes,
                 taken: Taken::default(),
+                began: Instant::now(),
                 error: None,
             };
             let PageEnd { last, done } = self.reader.page(self.after.as_ref(), wanted, &mut page)?;
@@ -153,6 +170,7 @@ impl Scan {
             if let Some(error) = error {
                 return Err(error.into());
             }
+            self.forget_gone(last.as_ref(), &taken.rowids)?;
             if let Some(ranks) = &self.ranks {
                 ranks.keep()?;
             }
@@ -181,6 +199,10 @@ struct Context<'a> {
 #[derive(Default)]
 struct Taken {
     candidates: Vec<Candidate>,
+    /// The rowids of the page, in their order.
+    rowids: Vec<i64>,
+    /// What was read, in bytes.
+    read: usize,
     bytes: usize,
     deferred: u64,
     scanned: u64,
@@ -191,20 +213,20 @@ struct Page<'a> {
     room: usize,
     room_bytes: usize,
     taken: Taken,
+    began: Instant,
     error: Option<LedgerError>,
 }
 
 impl Visitor for Page<'_> {
     fn begin(&mut self) {
         self.taken = Taken::default();
+        self.began = Instant::now();
         self.error = self.scan.ranks.and_then(|ranks| ranks.begin().err());
     }
 
     fn row(&mut self, row: RowRef<'_>) -> ControlFlow<()> {
         match self.judge(&row) {
-            Ok(()) if self.taken.candidates.len() < self.room && self.taken.bytes < self.room_bytes => {
-                ControlFlow::Continue(())
-            }
+            Ok(()) if self.has_room() => ControlFlow::Continue(()),
             Ok(()) => ControlFlow::Break(()),
             Err(error) => {
                 self.error = Some(error);
@@ -215,9 +237,20 @@ impl Visitor for Page<'_> {
 }
 
 impl Page<'_> {
+    fn has_room(&self) -> bool {
+        self.taken.candidates.len() < self.room
+            && self.taken.bytes < self.room_bytes
+            && self.taken.read < PAGE_BYTES
+            && self.began.elapsed() < PAGE_TIME
+    }
+
     fn judge(&mut self, row: &RowRef<'_>) -> Result<(), LedgerError> {
         let scan = &self.scan;
         self.taken.scanned += 1;
+        self.taken.read += row.values.iter().map(|value| value.weight()).sum::<usize>();
+        if let Position::Rowid(rowid) = row.position {
+            self.taken.rowids.push(rowid);
+        }
         let content = scan.fingerprinter.content(row.values);
         let mut rank = 0;
         if scan.fingerprinter.needs_rank(row.values) {

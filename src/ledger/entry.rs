@@ -82,9 +82,46 @@ impl Ledger {
     pub fn highest_rowid(&self) -> Result<Option<i64>, LedgerError> {
         Ok(self
             .connection
-            .prepare_cached("SELECT position FROM entry WHERE typeof(position) = 'integer' ORDER BY position DESC LIMIT 1")?
+            .prepare_cached("SELECT position FROM entry WHERE position < x'' AND typeof(position) = 'integer' ORDER BY position DESC LIMIT 1")?
             .query_row([], |row| row.get(0))
             .optional()?)
+    }
+
+    /// Forgets the rows behind `after` (of all, if there is none) up to `last` that aren't among those `there`, which are in
+    /// their order.
+    ///
+    /// # Errors
+    /// See [`LedgerError`].
+    pub fn forget_gone(&mut self, after: Option<i64>, last: i64, there: &[i64]) -> Result<(), LedgerError> {
+        let mut gone: Vec<i64> = Vec::new();
+        {
+            let mut there = there.iter().peekable();
+            let mut statement = self.connection.prepare_cached(
+                "SELECT position FROM entry WHERE position >= ?1 AND position <= ?2 ORDER BY position",
+            )?;
+            let mut rows =
+                statement.query([after.map_or(i64::MIN, |after| after.saturating_add(1)), last])?;
+            while let Some(row) = rows.next()? {
+                let position: i64 = row.get(0)?;
+                while there.next_if(|found| **found < position).is_some() {}
+                if there.peek() != Some(&&position) {
+                    gone.push(position);
+                }
+            }
+        }
+        if gone.is_empty() {
+            return Ok(());
+        }
+        let transaction = self.begin()?;
+        for table in ["entry", "remark"] {
+            let mut statement =
+                transaction.prepare_cached(&format!("DELETE FROM {table} WHERE position = ?1"))?;
+            for position in &gone {
+                statement.execute([position])?;
+            }
+        }
+        transaction.commit()?;
+        Ok(())
     }
 
     /// Forgets rows behind the table's last one, which a scan of the whole table has found to be gone.
@@ -96,7 +133,7 @@ impl Ledger {
         for table in ["entry", "remark"] {
             transaction
                 .prepare_cached(&format!(
-                    "DELETE FROM {table} WHERE position > ?1 AND typeof(position) = 'integer'"
+                    "DELETE FROM {table} WHERE position > ?1 AND position < x'' AND typeof(position) = 'integer'"
                 ))?
                 .execute([last.unwrap_or(i64::MIN)])?;
         }

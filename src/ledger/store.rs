@@ -8,6 +8,7 @@
 //!   are forgotten: they don't know what became of the rows since.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -31,6 +32,7 @@ pub struct Store {
     inner: Mutex<Inner>,
     /// The target of the entries; not behind the lock that is held while the disk is worked with.
     target: Mutex<Option<String>>,
+    generation: AtomicU64,
 }
 
 struct Inner {
@@ -68,7 +70,19 @@ impl Store {
             last_damage: None,
             avoided_until: None,
         };
-        Ok(Self { directory: directory.to_owned(), inner: Mutex::new(inner), target: Mutex::default() })
+        Ok(Self {
+            directory: directory.to_owned(),
+            inner: Mutex::new(inner),
+            target: Mutex::default(),
+            generation: AtomicU64::new(0),
+        })
+    }
+
+    /// Which pass works with it: another one with each [`Store::refresh`]. Asked within [`Store::with`], it tells whether
+    /// what is to be recorded belongs to a pass that was given up.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.generation.load(Ordering::SeqCst)
     }
 
     /// How it is doing.
@@ -82,6 +96,7 @@ impl Store {
     /// # Errors
     /// Not even a temporary ledger can be made.
     pub fn refresh(&self) -> Result<(), LedgerError> {
+        self.generation.fetch_add(1, Ordering::SeqCst);
         let mut inner = self.lock();
         if !inner.ledger.is_temporary() {
             return if inner.ledger.is_in_place() { Ok(()) } else { inner.renew(&self.directory) };

@@ -73,8 +73,12 @@ impl Fingerprinter {
                 }
             }
             Identity::Content | Identity::ContentAndRank => {
-                for value in values {
-                    digest.value(*value);
+                // Without the NULLs, so that a column which is added later makes no other row of it.
+                for (name, value) in self.shape.columns().iter().zip(values) {
+                    if *value != ValueRef::Null {
+                        digest.text(name.as_str());
+                        digest.value(*value);
+                    }
                 }
                 if identity == Identity::ContentAndRank {
                     digest.value(ValueRef::Integer(rank.cast_signed()));

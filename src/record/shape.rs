@@ -25,7 +25,7 @@ pub enum Identity {
     KeyAndCreation,
     /// Primary key alone: it is never given to another row.
     Key,
-    /// Every value of the row.
+    /// Every value of the row that isn't NULL, under its column's name.
     Content,
     /// Every value, and how many equal rows come before this one: there is no key to tell them apart.
     ContentAndRank,

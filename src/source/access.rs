@@ -100,9 +100,10 @@ impl Access {
         refuse_to_leave_files(found.file())?;
         let value = {
             let _locks = locks::taken_by_us();
-            let connection = open_uri(found.file(), "")?;
-            let _previous = connection.busy_timeout(BUSY_TIMEOUT);
-            in_transaction(&connection, &self.path, read)
+            open_uri(found.file(), "").and_then(|connection| {
+                let _previous = connection.busy_timeout(BUSY_TIMEOUT);
+                in_transaction(&connection, &self.path, read)
+            })
         };
         let now = Stamp::take(&self.path)?;
         if !found.same_file(&now) || (value.is_err() && !now.has_wal()) {

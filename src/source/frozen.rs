@@ -41,8 +41,15 @@ impl Frozen {
             return Ok(None);
         };
         in_progress(&stamp)?;
-        let connection = open_uri(stamp.file(), "?immutable=1")?;
-        Ok(Some(Self { connection, vigil, stamp }))
+        match open_uri(stamp.file(), "?immutable=1") {
+            Ok(connection) => Ok(Some(Self { connection, vigil, stamp })),
+            // Opening reads the schema: what is wrong with it counts under the same conditions as what is right.
+            Err(error) => {
+                in_progress(&stamp)?;
+                let still = stamp == Stamp::take(path)? && vigil.as_ref().is_none_or(Vigil::is_quiet);
+                if still { Err(error) } else { Ok(None) }
+            }
+        }
     }
 
     /// Whether what was read with it until now is what stands in the file according to `now`.
@@ -69,9 +76,10 @@ fn in_progress(stamp: &Stamp) -> Result<(), SourceError> {
              waiting for the application to finish or to reopen its database",
         ));
     }
-    // An application that keeps the lock between its transactions (`locking_mode=EXCLUSIVE`) keeps its journal, too: then
-    // the journal tells. Without one, its transactions can't be told from their absence.
-    if !stamp.has_journal() && is_exclusive(stamp.file())? {
+    // An application that keeps the lock between its transactions (`locking_mode=EXCLUSIVE`) keeps its journal, too, and
+    // resets it after each of them: then the journal tells. Without one, or with one that was left behind before the last
+    // write, its transactions can't be told from their absence.
+    if !stamp.has_fresh_journal() && is_exclusive(stamp.file())? {
         return Err(SourceError::Busy("the application has locked its database"));
     }
     Ok(())

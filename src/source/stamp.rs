@@ -77,9 +77,9 @@ impl Stamp {
         self.wal.as_ref().is_some_and(|wal| wal.size > 0)
     }
 
-    /// Whether a rollback journal is there, hot or cold.
-    pub(super) fn has_journal(&self) -> bool {
-        self.journal.is_some()
+    /// Whether a journal is there that was written to after the database was.
+    pub(super) fn has_fresh_journal(&self) -> bool {
+        self.journal.as_ref().is_some_and(|journal| journal.modified >= self.database.modified)
     }
 
     /// Whether it is the same file, whatever is in it.

@@ -213,6 +213,24 @@ fn an_autoincremented_key_is_enough_to_tell_rows_apart() {
 }
 
 #[test]
+fn a_column_that_is_added_makes_no_other_row_of_one_that_is_known_by_its_content() {
+    for (name, key) in [("reusable", "id INTEGER PRIMARY KEY, "), ("keyless", "")] {
+        let (scene, daemon, documents_then) = exported(
+            name,
+            &format!(
+                "CREATE TABLE t ({key}v, w); INSERT INTO t (v, w) VALUES ('a', NULL), ('b', 1), ('b', 1)"
+            ),
+        );
+        assert_eq!(documents_then.len(), 3);
+        scene.app.execute("ALTER TABLE t ADD COLUMN note");
+        daemon.wait_status("the new column", |status| status["updated_records"] == 3);
+        let documents = documents(&scene);
+        assert_eq!(documents.len(), 3, "{name}");
+        assert!(documents.iter().all(|document| document.get("note") == Some(&mongodb::bson::Bson::Null)));
+    }
+}
+
+#[test]
 fn generated_columns_are_exported_as_they_read() {
     let (scene, daemon, documents) = exported(
         "generated",

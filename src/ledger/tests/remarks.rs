@@ -121,3 +121,21 @@ fn what_is_no_cursor_is_refused() {
         assert!(text.parse::<Cursor>().is_ok(), "{text}");
     }
 }
+
+#[test]
+fn rows_that_went_from_the_middle_of_the_table_are_forgotten() {
+    let mut ledger = Ledger::temporary().unwrap();
+    let all = rows(10).into_iter().map(|row| row.with(Outcome::Rejected)).collect::<Vec<_>>();
+    record(&mut ledger, &all, 10).unwrap();
+    // A page that ended with row 6, behind row 2; rows 4 and 5 weren't there.
+    ledger.forget_gone(Some(2), 6, &[3, 6]).unwrap();
+    let known = |ledger: &Ledger| {
+        (1..=10).filter(|&position| ledger.entry(at(position)).unwrap().is_some()).collect::<Vec<_>>()
+    };
+    assert_eq!(known(&ledger), [1, 2, 3, 6, 7, 8, 9, 10]);
+    assert_eq!(ledger.remarks(None, None, 100).unwrap().records.len(), 8);
+    ledger.forget_gone(None, 1, &[]).unwrap();
+    assert_eq!(known(&ledger), [2, 3, 6, 7, 8, 9, 10]);
+    ledger.forget_gone(Some(6), 10, &[7, 8, 9, 10, 11]).unwrap();
+    assert_eq!(known(&ledger), [2, 3, 6, 7, 8, 9, 10]);
+}

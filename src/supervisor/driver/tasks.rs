@@ -145,6 +145,8 @@ fn end_of(result: &Result<export::PassEnd, PassError>) -> PassEnd {
         Ok(export::PassEnd::Complete { again_in }) => PassEnd::Complete { more_at: *again_in },
         Ok(export::PassEnd::Stopped) => PassEnd::Aborted,
         Err(PassError::Target(failure)) => PassEnd::ConnectivityFailed(failure.clone()),
+        // What is there now is for an automatic pass to find out.
+        Err(PassError::Dropped) => PassEnd::Complete { more_at: Some(std::time::Duration::ZERO) },
         Err(PassError::Source(_) | PassError::Ledger(_) | PassError::Internal) => PassEnd::SourceFailed,
     }
 }

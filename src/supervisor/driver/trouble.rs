@@ -15,7 +15,7 @@ pub(super) async fn tell_trouble(
         Err(error @ (PassError::Source(_) | PassError::Ledger(_) | PassError::Internal)) => {
             Some(error.to_string())
         }
-        Err(PassError::Target(_)) | Ok(export::PassEnd::Stopped) => return,
+        Err(PassError::Target(_) | PassError::Dropped) | Ok(export::PassEnd::Stopped) => return,
         Ok(export::PassEnd::Complete { .. }) => None,
     };
     let mut before = trouble.lock().await;

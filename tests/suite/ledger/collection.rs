@@ -97,6 +97,26 @@ fn a_collection_dropped_in_the_middle_of_an_export_is_filled_again() {
 }
 
 #[test]
+fn a_manual_export_whose_collection_is_dropped_under_its_hands_is_not_told_as_completed() {
+    let mut scene = Scene::new("drop");
+    scene.app.insert_inquiries(2_000);
+    let proxy = Proxy::start(shared_mongod().port());
+    proxy.rate(700_000);
+    let daemon = scene.builder_at(&proxy.uri()).set("export.automatic", false).start();
+    daemon.wait_log("connectivity_established");
+    let (code, body) = daemon.post("/api/export/sqlite-to-mongodb?batch_size=100");
+    assert_eq!(code, 200, "{body}");
+    daemon.wait_status("progress", |status| status["processed_records"].as_u64() >= Some(300));
+    scene.mongo.drop_collection(&scene.database, TABLE);
+    proxy.open();
+    let status = daemon.wait_status("its end", |status| status["status"] != "running");
+    assert_eq!(status["status"], "failed", "{status}");
+    assert!(status["error_message"].as_str().is_some_and(|why| why.contains("dropped")), "{status}");
+    export(&daemon);
+    assert_eq!(scene.mongo.count(&scene.database, TABLE), 2_000);
+}
+
+#[test]
 fn an_emptied_collection_is_filled_again_by_a_manual_export() {
     let (mut scene, daemon) = delivered("emptied", "100ms");
     assert_eq!(scene.mongo.delete(&scene.database, TABLE, doc! {}), u64::from(ROWS));
