@@ -23,6 +23,7 @@ mod names;
 mod network;
 mod pace;
 mod process;
+mod readme;
 mod reasons;
 mod rejected;
 mod resume;
