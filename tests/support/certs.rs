@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use jiff::{SignedDuration, Timestamp};
 use tempfile::TempDir;
 
+use super::privilege::needs;
 use super::wait::{PATIENCE, eventually};
 use super::{guardian, ports};
 
@@ -93,6 +94,7 @@ impl Authority {
 
     #[track_caller]
     fn openssl(&self, arguments: &str) {
+        needs("openssl", "openssl");
         let mut command = Command::new("openssl");
         command.args(arguments.split(' ')).current_dir(self.directory.path()).stdin(Stdio::null());
         let output = command.output().expect("the program openssl is installed");
