@@ -74,7 +74,7 @@ impl Exporter {
             scan = returned;
             step(&self.pulse, false);
             if run.is_none() && (manual.is_some() || !batch.candidates.is_empty()) {
-                *run = self.begin(request, &export_id, opened.total).await?;
+                *run = self.begin(request, &export_id, opened.total, exported_at).await?;
             }
             if self.stop.load(Ordering::Relaxed) || (run.is_none() && !batch.candidates.is_empty()) {
                 return Ok(Leg::Stopped);
@@ -120,10 +120,11 @@ impl Exporter {
         request: &RunRequest,
         export_id: &str,
         total: u64,
+        started: Timestamp,
     ) -> Result<Option<Run>, PassError> {
         let (store, status) = (Arc::clone(&self.store), self.status.clone());
         let (request, export_id) = (*request, export_id.to_owned());
-        blocking(move || Run::begin(&store, &status, &request, &export_id, total)).await
+        blocking(move || Run::begin(&store, &status, &request, &export_id, total, started)).await
     }
 }
 

@@ -141,7 +141,7 @@ impl Exporter {
         if let Err(error) = &result
             && self.status.borrow().is_running(export_id)
         {
-            match self.begin(request, export_id, 0).await {
+            match self.begin(request, export_id, 0, Timestamp::now()).await {
                 Ok(Some(run)) => finish(run, Err((error.reason(), error.to_string()))).await?,
                 _ => abandon(&self.status, error.reason(), &error.to_string()),
             }

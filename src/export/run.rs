@@ -18,6 +18,9 @@ pub(super) struct Run {
     number: i64,
     /// The pass that it belongs to.
     generation: u64,
+    /// When it began, as documents bear times: what bears an earlier one was written by another run, whose id was lost
+    /// with the ledger and given again.
+    started: String,
     store: Arc<Store>,
     status: watch::Sender<ExportStatus>,
     pub(super) progress: Progress,
@@ -31,8 +34,8 @@ impl Run {
         request: &RunRequest,
         export_id: &str,
         total: u64,
+        started: Timestamp,
     ) -> Result<Option<Self>, LedgerError> {
-        let started = Timestamp::now();
         let start = RunStart { export_id: export_id.to_owned(), trigger: request.trigger, at: started };
         // Written down first: on a full disk no run begins, and none is shown.
         let number = store.run_started(&start)?;
@@ -45,6 +48,7 @@ impl Run {
             export_id: export_id.to_owned(),
             number,
             generation: store.generation(),
+            started: started.to_string(),
             store: Arc::clone(store),
             status: status.clone(),
             progress,
@@ -68,7 +72,7 @@ impl Run {
         verdicts: &[Verdict],
         written_at: &str,
     ) -> Result<usize, LedgerError> {
-        let (run, export_id) = (self.number, self.export_id.as_str());
+        let run = self.number;
         let (released, progress) = self.store.with(|ledger| {
             let mut progress = self.progress;
             if self.store.generation() != self.generation {
@@ -78,7 +82,7 @@ impl Run {
             }
             let mut counted = Progress::default();
             for (candidate, verdict) in candidates.iter().zip(verdicts) {
-                count(&mut counted, verdict, is_new(ledger, candidate, verdict, export_id)?);
+                count(&mut counted, verdict, self.is_new(ledger, candidate, verdict)?);
             }
             progress.add(&counted);
             let records: Vec<_> = candidates
@@ -93,6 +97,22 @@ impl Run {
         self.progress = progress;
         self.show(|status| status.set_progress(&progress));
         Ok(released)
+    }
+
+    /// Whether a copy that was found was written by this export, or by an earlier one that didn't come to count it.
+    fn is_new(&self, ledger: &Ledger, candidate: &Candidate, verdict: &Verdict) -> Result<bool, LedgerError> {
+        let Verdict::There { writer: Some((writer, written_at)), .. } = verdict else { return Ok(false) };
+        let ours = *writer == self.export_id;
+        if ours && *written_at < self.started {
+            return Ok(false);
+        }
+        // A ledger that was made anew in the meantime doesn't know this export.
+        if !ledger.is_uncounted(writer, written_at)?.unwrap_or(ours) {
+            return Ok(false);
+        }
+        // Whoever recorded this content has counted it, too.
+        let known = ledger.entry(candidate.position.as_ref())?;
+        Ok(known.is_none_or(|entry| entry.outcome != Outcome::Exported || entry.content != candidate.content))
     }
 
     /// Writes down how the run ended, and shows it. Blocks.
@@ -196,23 +216,6 @@ pub fn claim(
         };
         true
     })
-}
-
-/// Whether a copy that was found was written by this export, or by an earlier one that didn't come to count it.
-fn is_new(
-    ledger: &Ledger,
-    candidate: &Candidate,
-    verdict: &Verdict,
-    export_id: &str,
-) -> Result<bool, LedgerError> {
-    let Verdict::There { writer: Some((writer, written_at)), .. } = verdict else { return Ok(false) };
-    // A ledger that was made anew in the meantime doesn't know this export.
-    if !ledger.is_uncounted(writer, written_at)?.unwrap_or(writer == export_id) {
-        return Ok(false);
-    }
-    // Whoever recorded this content has counted it, too.
-    let known = ledger.entry(candidate.position.as_ref())?;
-    Ok(known.is_none_or(|entry| entry.outcome != Outcome::Exported || entry.content != candidate.content))
 }
 
 fn count(counted: &mut Progress, verdict: &Verdict, new: bool) {
