@@ -28,6 +28,9 @@ const SPACING: Duration = Duration::from_millis(100);
 /// How often the files are looked at though inotify works: a directory further up may have been exchanged.
 const SLOW: Duration = Duration::from_secs(30);
 
+/// The same for a file that isn't the application's database: an idle host is hardly ever to wake.
+const SLOWER: Duration = Duration::from_secs(10 * 60);
+
 /// How often they are looked at if it doesn't.
 const FAST: Duration = Duration::from_secs(1);
 
@@ -114,7 +117,11 @@ impl Watcher {
         loop {
             let seen = match &self.eyes {
                 Some(eyes) => {
-                    let interval = if self.degraded { FAST } else { SLOW };
+                    let interval = match (self.degraded, self.tells) {
+                        (true, _) => FAST,
+                        (false, true) => SLOW,
+                        (false, false) => SLOWER,
+                    };
                     match timeout(interval, eyes.next()).await {
                         Ok(first) => {
                             sleep(SETTLE).await;
