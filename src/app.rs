@@ -80,7 +80,8 @@ pub fn run(config: Config) -> Result<(), AppError> {
         // Made only when they are needed: the driver's look-ups of names can hold one each for many seconds, and reads of
         // SQLite must not wait for those.
         .max_blocking_threads(16)
-        .thread_keep_alive(Duration::from_secs(5))
+        // Longer than the watch's own interval: a thread that comes and goes with each look wakes an idle host twice.
+        .thread_keep_alive(Duration::from_secs(45))
         .enable_all()
         .build()
         .map_err(AppError::System)?;

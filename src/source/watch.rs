@@ -138,7 +138,10 @@ impl Watcher {
             };
             let rest = Instant::now() + SPACING;
             self.look(seen).await;
-            sleep_until(rest).await;
+            // After a look of its own accord, that would only be one more wake-up.
+            if seen.change {
+                sleep_until(rest).await;
+            }
         }
     }
 
