@@ -44,6 +44,20 @@ fn a_manual_export_that_broke_off_begins_anew_if_the_collection_was_dropped_sinc
 }
 
 #[test]
+fn of_a_changed_row_and_a_new_one_of_the_same_person_one_is_written() {
+    holds(vec![
+        Insert(vec![Anna, Anna]),
+        Op::Pass(Pass::Full),
+        OtherEdits(0, Edit::Delete),
+        Update(0, Change::To(Ben)),
+        Insert(vec![Ben]),
+        // The first look after it goes to the tail first.
+        Restart,
+        Op::Pass(Pass::Full),
+    ]);
+}
+
+#[test]
 fn a_rival_who_is_faster_and_a_command_that_arrives_twice_double_nothing_and_lose_nobody() {
     holds(vec![
         Op::Pass(Pass::Full),

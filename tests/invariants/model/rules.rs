@@ -6,6 +6,8 @@
 //!
 //! What is left open, and allowed either way:
 //! - Which of the pending rows a look gets to before it breaks off, or if it looks at the table's tail alone.
+//! - Which of two pending rows of the same person leads, if one of them stands behind the last row that was known and
+//!   the other before it, as it was changed or came late: the table's tail may be looked at first.
 //! - A row that was a duplicate once stays one for automatic looks, although its leader has gone or is somebody else
 //!   now: the ledger needn't be asked again. A row whose document somebody else has deleted needn't come back. A manual
 //!   look, a lost ledger or a change of the row ends both.
@@ -67,6 +69,8 @@ pub(super) struct Rules {
     written: HashMap<String, Document>,
     /// By id: a row that may be left as it is by automatic looks.
     excused: HashMap<i64, Document>,
+    /// The last row that was known when the last look ended, at the least and at the most: it may have broken off.
+    known: (i64, i64),
 }
 
 impl Rules {
@@ -77,12 +81,14 @@ impl Rules {
             validates: true,
             written: HashMap::new(),
             excused: HashMap::new(),
+            known: (0, 0),
         }
     }
 
     /// The ledger is certainly lost: every row is pending.
     pub(super) fn forget_excuses(&mut self) {
         self.excused.clear();
+        self.known = (0, 0);
     }
 
     /// The collection is another one.
@@ -90,6 +96,7 @@ impl Rules {
         self.validates = false;
         self.written.clear();
         self.excused.clear();
+        self.known = (0, 0);
     }
 
     /// Somebody else has deleted a document.
@@ -117,6 +124,10 @@ impl Rules {
         }
         self.judge_missing(look)?;
         self.excuse_duplicates(look);
+        let last = look.rows.last_key_value().map_or(0, |(id, _)| *id);
+        let (least, most) = self.known;
+        let broke_off = look.extent == Extent::Some;
+        self.known = if broke_off { (least.min(last), most.max(last)) } else { (last, last) };
         Ok(written)
     }
 
@@ -185,7 +196,9 @@ impl Rules {
             let earlier = look.extent != Extent::Some
                 && !look.before.iter().any(|old| self::person(old) == Some(person))
                 && look.rows.range(..id).any(|(earlier, other)| {
-                    self::person(other) == Some(person)
+                    let in_order = *earlier > self.known.1 || id <= self.known.0;
+                    in_order
+                        && self::person(other) == Some(person)
                         && self.accepts(other)
                         && self.own(look.after, other).is_none()
                         && self.excused.get(earlier) != Some(other)
