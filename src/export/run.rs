@@ -82,7 +82,7 @@ impl Run {
             }
             let mut counted = Progress::default();
             for (candidate, verdict) in candidates.iter().zip(verdicts) {
-                count(&mut counted, verdict, self.is_new(ledger, candidate, verdict)?);
+                count(&mut counted, verdict, self.is_new(ledger, candidate, verdict, written_at)?);
             }
             progress.add(&counted);
             let records: Vec<_> = candidates
@@ -100,9 +100,20 @@ impl Run {
     }
 
     /// Whether a copy that was found was written by this export, or by an earlier one that didn't come to count it.
-    fn is_new(&self, ledger: &Ledger, candidate: &Candidate, verdict: &Verdict) -> Result<bool, LedgerError> {
+    fn is_new(
+        &self,
+        ledger: &Ledger,
+        candidate: &Candidate,
+        verdict: &Verdict,
+        batch_written_at: &str,
+    ) -> Result<bool, LedgerError> {
         let Verdict::There { writer: Some((writer, written_at)), .. } = verdict else { return Ok(false) };
         let ours = *writer == self.export_id;
+        // No two batches of an export bear the same time, and this one is about to be counted: a ledger that has taken
+        // another one's place in between takes all that this export wrote for counted.
+        if ours && written_at == batch_written_at {
+            return Ok(true);
+        }
         if ours && *written_at < self.started {
             return Ok(false);
         }

@@ -58,6 +58,20 @@ fn of_a_changed_row_and_a_new_one_of_the_same_person_one_is_written() {
 }
 
 #[test]
+fn an_update_that_is_recorded_as_the_ledger_is_lost_is_counted() {
+    holds(vec![
+        InsertMisfit(Ben),
+        Op::Pass(Pass::Full),
+        Restart,
+        Update(0, Change::Touched),
+        Op::Pass(Pass::Full),
+        Update(0, Change::To(Anna)),
+        Insert(vec![Anna]),
+        Bereft(Pass::Full, 0, Loss::Corrupted),
+    ]);
+}
+
+#[test]
 fn a_rival_who_is_faster_and_a_command_that_arrives_twice_double_nothing_and_lose_nobody() {
     holds(vec![
         Op::Pass(Pass::Full),
