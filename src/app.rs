@@ -140,8 +140,8 @@ async fn serve(config: Arc<Config>, signals: &Signals) -> Result<(), AppError> {
 
     let closing = Arc::new(Notify::new());
     let server = {
-        let closing = Arc::clone(&closing);
-        tokio::spawn(http::serve(listener, control, async move { closing.notified().await }))
+        let (closing, policy) = (Arc::clone(&closing), http::Policy::new(&config.http));
+        tokio::spawn(http::serve(listener, policy, control, async move { closing.notified().await }))
     };
     tracing::info!(
         event = "started",

@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use super::load::Settings;
 use super::rule::Setting;
-use super::{Config, Export, Http, Log, LogFormat, Mongodb, Probe, Secret, Sqlite, State, Updates, UriFile};
+use super::secret_file::{Kind, TOKEN, URI};
+use super::{
+    Config, Export, Http, Log, LogFormat, Mongodb, Probe, Secret, SecretFile, Sqlite, State, Updates,
+};
 
 /// All of the configuration. Each key's rule fixes the type of its setting, so that a mismatch can only be a slip
 /// in this file, which the test of the defaults finds.
@@ -24,7 +27,7 @@ pub(super) fn config(settings: &Settings) -> Config {
         },
         mongodb: Mongodb {
             uri: Secret::new(read.text("mongodb.uri")),
-            uri_file: read.uri_file("mongodb.uri_file", "mongodb.uri"),
+            uri_file: read.secret_file(URI),
             fallback_uris: read.texts("mongodb.fallback_uris").into_iter().map(Secret::new).collect(),
             database: read.text("mongodb.database"),
             collection: read.text("mongodb.collection"),
@@ -50,7 +53,13 @@ pub(super) fn config(settings: &Settings) -> Config {
             timeout: read.time("probe.timeout"),
             online_interval: read.time("probe.online_interval"),
         },
-        http: Http { listen: read.address("http.listen") },
+        http: Http {
+            listen: read.address("http.listen"),
+            token: read.optional("http.token").map(Secret::new),
+            token_file: read.secret_file(TOKEN),
+            allow_unauthenticated: read.flag("http.allow_unauthenticated"),
+            allowed_hosts: read.texts("http.allowed_hosts"),
+        },
         state: State { directory: read.path("state.directory") },
         log: Log {
             filter: read.text("log.filter"),
@@ -82,9 +91,13 @@ impl Reader<'_> {
         self.text(key).into()
     }
 
-    fn uri_file(&self, file: &str, uri: &str) -> Option<UriFile> {
-        let path = self.text(file);
-        (!path.is_empty()).then(|| UriFile::new(path, Secret::new(self.text(uri))))
+    fn optional(&self, key: &str) -> Option<String> {
+        Some(self.text(key)).filter(|text| !text.is_empty())
+    }
+
+    fn secret_file(&self, kind: Kind) -> Option<SecretFile> {
+        let path = self.optional(kind.file)?;
+        Some(SecretFile::new(path, kind, Secret::new(self.text(kind.key))))
     }
 
     fn texts(&self, key: &str) -> Vec<String> {

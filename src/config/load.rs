@@ -8,7 +8,7 @@ use figment::Figment;
 
 use super::key::{self, KEYS, Key};
 use super::rule::Setting;
-use super::{Config, ConfigError, Problem, Shown, Sources, assemble, layer, names, show, uri};
+use super::{Config, ConfigError, Problem, Shown, Sources, assemble, layer, names, secret_file, show};
 
 /// Where a value comes from. The order is the precedence: later wins.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -69,7 +69,7 @@ pub(super) fn load(sources: &Sources) -> Result<(Config, Vec<Shown>), ConfigErro
     }
     // What follows looks at several keys at once, which only makes sense if each of them is right.
     if problems.is_empty() {
-        problems.extend(uri::resolve(sources, &mut settings).err());
+        problems.extend(secret_file::resolve(sources, &mut settings));
         problems.extend(contradictions(&settings));
     }
     if !problems.is_empty() {
@@ -112,7 +112,27 @@ fn contradictions(settings: &Settings) -> Vec<Problem> {
         let allowed = format!("{} bytes for both and the dot between them", names::MAX_NAMESPACE_BYTES);
         problems.push(clash(collection, database, "is too long together with", &allowed));
     }
+    problems.extend(open_to_all(settings));
     problems
+}
+
+/// A server that other hosts can reach, and that asks for nothing.
+fn open_to_all(settings: &Settings) -> Option<Problem> {
+    let listen = &settings["http.listen"];
+    let Setting::Address(address) = &listen.setting else { return None };
+    let has_token = matches!(&settings["http.token"].setting, Setting::Text(token) if !token.is_empty());
+    let is_wanted = matches!(&settings["http.allow_unauthenticated"].setting, Setting::Flag(true));
+    (!address.ip().to_canonical().is_loopback() && !has_token && !is_wanted).then(|| Problem {
+        key: listen.shown.key.clone(),
+        value: Some(listen.shown.value.clone()),
+        origin: listen.shown.origin.to_string(),
+        what: "can be reached from other hosts, which needs a token, and there is none".into(),
+        allowed: Some(
+            "a loopback address such as 127.0.0.1:8000; another one together with http.token, http.token_file or the \
+             systemd credential http-token, or with http.allow_unauthenticated = true"
+                .into(),
+        ),
+    })
 }
 
 fn clash(this: &Found, other: &Found, relation: &str, allowed: &str) -> Problem {

@@ -10,10 +10,13 @@
 //! higher source wins; both in one source are an error. If neither is set anywhere, the systemd credential
 //! `mongodb-uri` is taken if there is one, else the default. Only its scheme is checked here: the rest is parsed at
 //! each probe, since what it refers to (DNS records, certificates) changes. A file is read again at each probe, too.
+//! In the same way the token of the HTTP server comes from `http.token`, `http.token_file` or the credential
+//! `http-token`.
 
 mod assemble;
 mod error;
 mod file;
+mod filter;
 mod key;
 mod layer;
 mod load;
@@ -21,10 +24,10 @@ mod names;
 mod near;
 mod rule;
 mod secret;
+mod secret_file;
 mod sections;
 mod show;
 mod sources;
-mod uri;
 
 #[cfg(test)]
 mod tests;
@@ -32,10 +35,10 @@ mod tests;
 pub use error::{ConfigError, Problem};
 pub use load::Origin;
 pub use secret::Secret;
+pub use secret_file::SecretFile;
 pub use sections::{Config, Export, Http, Log, LogFormat, Mongodb, Probe, Sqlite, State, Updates};
 pub use show::Shown;
 pub use sources::Sources;
-pub use uri::UriFile;
 
 impl Config {
     /// Reads, merges and checks the configuration.

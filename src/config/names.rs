@@ -19,6 +19,32 @@ pub(super) fn path(path: &str) -> Result<(), &'static str> {
     if path.contains("://") { Err("is a URL") } else { Ok(()) }
 }
 
+/// What fits into a header as one word, or nothing.
+pub(super) fn token(text: &str) -> Result<(), &'static str> {
+    if text.len() > 512 {
+        return Err("is longer than 512 bytes");
+    }
+    if text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        Ok(())
+    } else {
+        Err("has a blank, a control character or one that isn't ASCII")
+    }
+}
+
+/// The name or address of a host, as it stands in a browser's address bar.
+pub(super) fn host(name: &str) -> Result<(), &'static str> {
+    plain(name)?;
+    let inner = name.strip_prefix('[').and_then(|name| name.strip_suffix(']'));
+    if inner.unwrap_or(name).parse::<std::net::Ipv6Addr>().is_ok() {
+        return Ok(());
+    }
+    if name.contains(':') {
+        return Err("has a colon: the port is left out, any is allowed");
+    }
+    let is_name = name.len() <= 253 && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
+    if is_name { Ok(()) } else { Err("isn't a host's name") }
+}
+
 /// A column that MongoDB is asked about: a dot would lead it into the field, a dollar is an operator.
 pub(super) fn field(name: &str) -> Result<(), &'static str> {
     plain(name)?;

@@ -7,10 +7,9 @@ use figment::providers::{Format, Toml};
 use figment::value::{Dict, Value};
 use jiff::SignedDuration;
 use jiff::fmt::friendly::SpanParser;
-use tracing_subscriber::EnvFilter;
 
-use super::names;
 use super::near::nearest;
+use super::{filter, names};
 
 /// What is allowed for a key.
 #[derive(Clone, Copy, Debug)]
@@ -45,8 +44,12 @@ pub(super) enum Rule {
     Time(Duration, Duration),
     /// One of a few words.
     Choice(&'static [&'static str]),
-    /// A loopback address and port.
+    /// An address and port.
     Listen,
+    /// What clients of the HTTP server must show, or nothing.
+    Token,
+    /// Names of hosts without repeats, perhaps none.
+    Hosts,
     /// A log filter.
     Filter,
 }
@@ -66,7 +69,7 @@ pub(super) enum Setting {
 impl Rule {
     /// Whether values of this kind must never be shown.
     pub(super) fn is_secret(self) -> bool {
-        matches!(self, Self::Uri | Self::Uris | Self::SecretFile)
+        matches!(self, Self::Uri | Self::Uris | Self::SecretFile | Self::Token)
     }
 
     /// Takes a text from the environment or the command line for what the key holds. What can't be read as such
@@ -78,8 +81,10 @@ impl Rule {
             Self::Number(..) => text.trim().parse::<f64>().ok().map(Value::from),
             // Commas are part of connection strings, blanks are not.
             Self::Uris => array(text).or_else(|| Some(texts(text.split_whitespace()))),
-            Self::Names | Self::Fields if text.trim().is_empty() => Some(texts([])),
-            Self::Names | Self::Fields => array(text).or_else(|| Some(texts(text.split(',').map(str::trim)))),
+            Self::Names | Self::Fields | Self::Hosts if text.trim().is_empty() => Some(texts([])),
+            Self::Names | Self::Fields | Self::Hosts => {
+                array(text).or_else(|| Some(texts(text.split(',').map(str::trim))))
+            }
             _ => None,
         };
         parsed.unwrap_or_else(|| Value::from(text))
@@ -106,6 +111,8 @@ impl Rule {
             Self::Time(min, max) => time(value, min, max),
             Self::Choice(choices) => choice(value, choices),
             Self::Listen => listen(value),
+            Self::Token => plain_text(value, names::token),
+            Self::Hosts => list(value, names::host).and_then(without_repeats),
             Self::Filter => filter(value),
         }
     }
@@ -130,7 +137,9 @@ impl Rule {
                 format!(r#"a text such as "500ms", "10s" or "5m", from {} to {}"#, span(min), span(max))
             }
             Self::Choice(choices) => choices.join(", "),
-            Self::Listen => "a loopback address with a port, such as 127.0.0.1:8000 or [::1]:8000".into(),
+            Self::Listen => "an address with a port, such as 127.0.0.1:8000 or [::1]:8000".into(),
+            Self::Token => "up to 512 visible characters of ASCII without blanks, or nothing".into(),
+            Self::Hosts => "a list of host names or addresses without ports, perhaps empty".into(),
             Self::Filter => {
                 "error, warn, info, debug or trace, or target=level directives with commas".into()
             }
@@ -243,35 +252,13 @@ fn choice(value: &Value, choices: &[&str]) -> Result<Setting, String> {
 
 fn listen(value: &Value) -> Result<Setting, String> {
     let text = value.as_str().ok_or_else(|| kind_of(value))?;
-    let address: SocketAddr =
-        text.parse().map_err(|_| "isn't an address with a port (names aren't looked up)")?;
-    if address.ip().to_canonical().is_loopback() {
-        Ok(Setting::Address(address))
-    } else {
-        Err("can be reached from other hosts, which needs a token; there is none yet, so only this host may"
-            .into())
-    }
+    let address = text.parse().map_err(|_| "isn't an address with a port (names aren't looked up)")?;
+    Ok(Setting::Address(address))
 }
 
 fn filter(value: &Value) -> Result<Setting, String> {
     let text = value.as_str().ok_or_else(|| kind_of(value))?;
-    if text.trim().is_empty() {
-        return Err("is empty".into());
-    }
-    // Whatever else stands there, say a connection string, would be taken for a target, and silence the log.
-    let is_path = |c: char| c.is_ascii_alphanumeric() || "_:-".contains(c);
-    let targets = text.split(',').map(|directive| directive.split(['=', '[']).next().unwrap_or("").trim());
-    if targets.into_iter().any(|target| !target.chars().all(is_path)) {
-        return Err("isn't a filter: a target is the path of a module".into());
-    }
-    EnvFilter::builder().parse(text).map_err(|error| format!("isn't a filter: {error}"))?;
-    // A word alone is taken for a target, so that a slip in a level would silence the log.
-    const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
-    for word in text.split(',').map(str::trim).filter(|word| word.chars().all(char::is_alphabetic)) {
-        if let Some(level) = nearest(word, LEVELS).filter(|level| !level.eq_ignore_ascii_case(word)) {
-            return Err(format!("names a level that doesn't exist; did you mean {level}?"));
-        }
-    }
+    filter::check(text)?;
     Ok(Setting::Text(text.to_owned()))
 }
 

@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{Secret, UriFile};
+use super::{Secret, SecretFile};
 
 /// All of the configuration. The names of sections and keys are those of `config.toml`.
 #[derive(Clone, Debug)]
@@ -51,7 +51,7 @@ pub struct Mongodb {
     /// The first way to connect, as it was at the start.
     pub uri: Secret,
     /// The file that it was read from, to read it again.
-    pub uri_file: Option<UriFile>,
+    pub uri_file: Option<SecretFile>,
     /// Other ways, tried in order after the first.
     pub fallback_uris: Vec<Secret>,
     /// The database.
@@ -112,6 +112,14 @@ pub struct Probe {
 pub struct Http {
     /// Address and port.
     pub listen: std::net::SocketAddr,
+    /// What clients must show, as it was at the start.
+    pub token: Option<Secret>,
+    /// The file that it was read from, to read it again.
+    pub token_file: Option<SecretFile>,
+    /// Whether other hosts may be let in without a token.
+    pub allow_unauthenticated: bool,
+    /// Names by which this host may be addressed, beside those of the loopback and its own address.
+    pub allowed_hosts: Vec<String>,
 }
 
 /// The daemon's own memory.

@@ -1,22 +1,28 @@
 //! What every request passes on its way in, and every answer on its way out.
 //!
 //! What holds: whatever goes wrong inside, the answer is an envelope; a body is read up to a limit and for a limited
-//! time, and never kept; the access log has no query and no path that isn't ours, for either could hold anything.
+//! time, and never kept; no browser is let guess what an answer is, frame it or keep it.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use axum::body::{Body, Bytes, HttpBody};
-use axum::extract::{MatchedPath, Request};
-use axum::http::header::{CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, X_CONTENT_TYPE_OPTIONS};
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::header::{
+    CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, HeaderName, REFERRER_POLICY,
+    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+};
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use super::arrival::{Arrival, Peer};
 use super::envelope::Envelope;
-use super::guard;
+use super::log::{AccessLog, Entry};
+use super::policy::Policy;
 
 /// No endpoint needs a body; this is room for what clients send by habit.
 const BODY_LIMIT: u64 = 64 * 1024;
@@ -28,19 +34,35 @@ const DRAIN_LIMIT: u64 = 1024 * 1024;
 /// For the whole body: a slow client holds its connection no longer.
 const BODY_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// What each answer says to browsers, unless its handler has said otherwise.
+const HEADERS: [(HeaderName, HeaderValue); 5] = [
+    (CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    (X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
+    (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+    (CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'")),
+];
+
+/// What stands at the edge.
+#[derive(Debug)]
+pub(super) struct Edge {
+    pub(super) policy: Policy,
+    pub(super) log: AccessLog,
+}
+
 /// The way in and out.
-pub(super) async fn pass(request: Request, next: Next) -> Response {
+pub(super) async fn pass(State(edge): State<Arc<Edge>>, request: Request, next: Next) -> Response {
     let begin = Instant::now();
     let method = request.method().clone();
     let path = request.extensions().get::<MatchedPath>().cloned();
     let path = path.as_ref().map_or("(unknown)", MatchedPath::as_str);
-    let Some(mut response) = caught(admit(request, next)).await else {
+    let peer = request.extensions().get::<Arrival>().map_or(Peer::Unknown, |arrival| arrival.peer);
+    let Some(mut response) = caught(admit(&edge.policy, request, next)).await else {
         tracing::error!(event = "request_panicked", %method, path, "A request handler panicked: answered with 500");
         return finish(Envelope::internal_error().into_response());
     };
     let status = response.status();
-    let millis = u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX);
-    tracing::debug!(event = "request", %method, path, status = status.as_u16(), millis, "Answered a request");
+    edge.log.note(&Entry { method: &method, path, status, took: begin.elapsed(), peer });
     if matches!(status, StatusCode::PAYLOAD_TOO_LARGE | StatusCode::REQUEST_TIMEOUT) {
         // The rest of the body may still be on its way: it must not be taken for the next request.
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
@@ -48,23 +70,22 @@ pub(super) async fn pass(request: Request, next: Next) -> Response {
     finish(response)
 }
 
-async fn admit(mut request: Request, next: Next) -> Response {
-    if let Err(refused) = guard::check(&request) {
-        return Envelope::from(refused).into_response();
+async fn admit(policy: &Policy, request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    if let Err(refusal) = policy.admit(&parts).await {
+        return refusal;
     }
-    let announced =
-        request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-    let body = std::mem::take(request.body_mut());
+    let announced = parts.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
     match swallow(body, announced.unwrap_or(0)).await {
-        Ok(()) => next.run(request).await,
+        Ok(()) => next.run(Request::from_parts(parts, Body::empty())).await,
         Err(envelope) => envelope.into_response(),
     }
 }
 
 fn finish(mut response: Response) -> Response {
-    let headers = response.headers_mut();
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    for (name, value) in HEADERS {
+        response.headers_mut().entry(name).or_insert(value);
+    }
     response
 }
 

@@ -1,10 +1,13 @@
-//! Keeps web pages away from a server that has no password.
+//! Keeps web pages of others away.
 //!
-//! What holds: a request that reaches an endpoint was addressed to this host by a loopback name (a page that rebinds
-//! its own name to 127.0.0.1 still sends its own name), and no page of another origin sent it.
+//! What holds: a request that reaches an endpoint was addressed to this host by a loopback name, by the address at
+//! which it arrived, or by a name that is configured (a page that rebinds its own name to this host still sends its own
+//! name); and no page of another origin sent it.
 
-use axum::extract::Request;
+use std::net::IpAddr;
+
 use axum::http::header::{HOST, HeaderMap, HeaderName, ORIGIN};
+use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode};
 
 use super::envelope::Envelope;
@@ -14,7 +17,7 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 /// A request that isn't let in, by the header that gave it away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Refused {
-    #[error("the Host header must name this host: localhost, 127.0.0.1 or [::1]")]
+    #[error("the Host header must name this host: localhost, its address, or one of http.allowed_hosts")]
     Host,
     #[error("the Origin header names another origin")]
     Origin,
@@ -28,14 +31,15 @@ impl From<Refused> for Envelope {
     }
 }
 
-/// Lets a request in, or says why not.
-pub(super) fn check(request: &Request) -> Result<(), Refused> {
+/// Lets a request in, or says why not. `allowed` are names that are ours beside those of the loopback and `local`.
+pub(super) fn check(request: &Parts, allowed: &[String], local: Option<IpAddr>) -> Result<(), Refused> {
+    let is_ours = |authority: &str| is_ours(authority, allowed, local);
     // An absolute request target takes the place of the Host header, so it has to be as good.
-    if request.uri().authority().is_some_and(|authority| !is_loopback(authority.as_str())) {
+    if request.uri.authority().is_some_and(|authority| !is_ours(authority.as_str())) {
         return Err(Refused::Host);
     }
-    let headers = request.headers();
-    let host = only(headers, &HOST).filter(|host| is_loopback(host)).ok_or(Refused::Host)?;
+    let headers = &request.headers;
+    let host = only(headers, &HOST).filter(|host| is_ours(host)).ok_or(Refused::Host)?;
     if headers.contains_key(ORIGIN) && !only(headers, &ORIGIN).is_some_and(|origin| is_same(origin, host)) {
         return Err(Refused::Origin);
     }
@@ -46,7 +50,7 @@ pub(super) fn check(request: &Request) -> Result<(), Refused> {
 }
 
 /// The value of a header that is there once.
-fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+pub(super) fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     let mut values = headers.get_all(name).iter().map(HeaderValue::to_str);
     match (values.next(), values.next()) {
         (Some(Ok(value)), None) => Some(value),
@@ -54,15 +58,29 @@ fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     }
 }
 
-/// Whether `authority` is a loopback name, with any port or none.
-fn is_loopback(authority: &str) -> bool {
+/// Whether `authority` names this host, with any port or none.
+fn is_ours(authority: &str, allowed: &[String], local: Option<IpAddr>) -> bool {
     let (name, port) = match authority.rsplit_once(':') {
         // The last colon of a bare IPv6 address is none before a port.
         Some((name, port)) if !port.ends_with(']') => (name, Some(port)),
         _ => (authority, None),
     };
     let good_port = port.is_none_or(|port| port.parse::<u16>().is_ok() && !port.starts_with('+'));
-    good_port && ["localhost", "127.0.0.1", "[::1]"].iter().any(|ours| name.eq_ignore_ascii_case(ours))
+    let is = |ours: &str| name.eq_ignore_ascii_case(ours);
+    good_port
+        && (["localhost", "127.0.0.1", "[::1]"].into_iter().any(is)
+            || allowed
+                .iter()
+                .any(|ours| is(ours) || address(ours).is_some_and(|ours| address(name) == Some(ours)))
+            || local.is_some_and(|local| address(name) == Some(local.to_canonical())))
+}
+
+/// The address that a name is, if it is one; of IPv6 in its brackets, as in a URL.
+fn address(name: &str) -> Option<IpAddr> {
+    match name.strip_prefix('[').and_then(|name| name.strip_suffix(']')) {
+        Some(inner) => inner.parse().map(IpAddr::V6).ok(),
+        None => name.parse().map(IpAddr::V4).ok(),
+    }
 }
 
 /// Whether `origin` is that of a page which `host` itself has sent.
@@ -73,6 +91,8 @@ fn is_same(origin: &str, host: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use axum::http::Request;
+
     use super::*;
 
     fn ask(uri: &str, headers: &[(&str, &str)]) -> Result<(), Refused> {
@@ -80,13 +100,31 @@ mod tests {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        check(&request.body(axum::body::Body::empty()).expect("a request"))
+        let (allowed, local) =
+            (["Kiosk.example".to_owned(), "[fd00::7]".to_owned()], "192.0.2.7".parse().ok());
+        let (parts, ()) = request.body(()).expect("a request").into_parts();
+        check(&parts, &allowed, local)
     }
 
     #[test]
     fn loopback_names_are_let_in() {
         for host in ["localhost", "LOCALHOST:8000", "127.0.0.1", "127.0.0.1:65535", "[::1]", "[::1]:80"] {
             assert_eq!(ask("/", &[("host", host)]), Ok(()), "{host}");
+        }
+    }
+
+    #[test]
+    fn the_own_address_and_names_that_are_configured_are_let_in() {
+        for host in ["192.0.2.7", "192.0.2.7:8000", "kiosk.example", "KIOSK.EXAMPLE:8000", "[fd00:0::7]:8000"]
+        {
+            assert_eq!(ask("/", &[("host", host)]), Ok(()), "{host}");
+        }
+        let own = [("host", "kiosk.example:8000"), ("origin", "https://kiosk.example:8000")];
+        assert_eq!(ask("/", &own), Ok(()));
+        for host in
+            ["192.0.2.8", "a.kiosk.example", "kiosk.example.com", "[192.0.2.7]", "fd00::7", "[fd00::8]"]
+        {
+            assert_eq!(ask("/", &[("host", host)]), Err(Refused::Host), "{host}");
         }
     }
 

@@ -24,6 +24,7 @@
 //! |---|---|
 //! | 200 | it succeeded, be it only in starting |
 //! | 400, 408, 413 | the body can't be read, is too slow, too large (none is needed) |
+//! | 401 | the token is asked for, and wasn't shown |
 //! | 403 | a host or origin that isn't this one |
 //! | 404, 405 | no such path, or not with this method |
 //! | 409 | an export is running, or none is to be stopped |
@@ -32,20 +33,28 @@
 //! | 503 | MongoDB, SQLite or the loop can't be used |
 
 mod api;
+mod arrival;
 mod brakes;
 mod edge;
 mod envelope;
 mod guard;
+mod log;
 mod past;
+mod policy;
 mod query;
 mod server;
+mod token;
 
 use std::io;
+use std::sync::Arc;
 
 use axum::Router;
 use axum::routing::{get, post};
 use tokio::net::TcpListener;
 
+use self::edge::Edge;
+use self::log::AccessLog;
+pub use self::policy::Policy;
 use crate::supervisor::control::Control;
 
 /// Serves on `listener` until `shutdown` completes, and ends within about a second of it, whatever clients do.
@@ -54,13 +63,15 @@ use crate::supervisor::control::Control;
 /// The listener has no address. A connection that fails, or can't be accepted, ends nothing.
 pub async fn serve(
     listener: TcpListener,
+    policy: Policy,
     control: Control,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
-    server::run(listener, router(control), shutdown).await
+    let edge = Arc::new(Edge { policy, log: AccessLog::default() });
+    server::run(listener, router(control, edge), shutdown).await
 }
 
-fn router(control: Control) -> Router {
+fn router(control: Control, edge: Arc<Edge>) -> Router {
     Router::new()
         .route("/api/export/sqlite-data", get(api::sqlite_data))
         .route("/api/export/test-mongodb-connection", post(api::test_mongodb_connection))
@@ -79,7 +90,7 @@ fn router(control: Control) -> Router {
         .fallback(api::not_found)
         .method_not_allowed_fallback(api::method_not_allowed)
         .with_state(control)
-        .layer(axum::middleware::from_fn(edge::pass))
+        .layer(axum::middleware::from_fn_with_state(edge, edge::pass))
 }
 
 #[cfg(test)]

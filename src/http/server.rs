@@ -11,12 +11,15 @@ use std::time::Duration;
 
 use axum::Router;
 use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
+
+use super::arrival::{Arrival, Peer};
 
 /// More clients than this at a time wait in the kernel's queue.
 const CONNECTIONS: usize = 128;
@@ -110,7 +113,16 @@ async fn serve_one(stream: TcpStream, router: Router, mut stopping: watch::Recei
         .max_buf_size(BUFFER)
         // A client may close its side after the question; the handlers are bounded, so nobody waits for nothing.
         .half_close(true);
-    let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+    let arrival = Arrival {
+        peer: stream.peer_addr().map_or(Peer::Unknown, Peer::Address),
+        local: stream.local_addr().map(|address| address.ip()).ok(),
+    };
+    let router = TowerToHyperService::new(router);
+    let service = service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
+        request.extensions_mut().insert(arrival);
+        router.call(request)
+    });
+    let connection = builder.serve_connection(TokioIo::new(stream), service);
     let mut connection = pin!(connection);
     tokio::select! {
         // Errors here are the client's: it broke off, or spoke no HTTP.

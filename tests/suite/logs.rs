@@ -15,7 +15,7 @@ use crate::support::proxy::Proxy;
 use crate::support::sqlite::{Inquiry, TABLE};
 
 /// Every event there is. What filters and alarms go by: a name that is here stays.
-const EVENTS: [&str; 28] = [
+const EVENTS: [&str; 29] = [
     "accept_failed",
     "collection_uuid_unknown",
     "connections_closed",
@@ -28,6 +28,8 @@ const EVENTS: [&str; 28] = [
     "export_started",
     "failed",
     "http_listening",
+    "http_refused",
+    "http_request",
     "index_missing",
     "journal_absent",
     "ledger_failed",
@@ -36,7 +38,6 @@ const EVENTS: [&str; 28] = [
     "panicked",
     "probe_failed",
     "reload_ignored",
-    "request",
     "request_panicked",
     "source_available",
     "source_unavailable",
@@ -152,7 +153,9 @@ fn a_life_with_everything_in_it_gives_nobody_away() {
 
     let seen = events(&daemon);
     println!("seen: {seen:?}");
-    for event in ["started", "export_started", "export_completed", "request", "stopping", "http_listening"] {
+    for event in
+        ["started", "export_started", "export_completed", "http_request", "stopping", "http_listening"]
+    {
         assert!(seen.contains(event), "{event}");
     }
 }

@@ -23,7 +23,7 @@ fn each_reason_is_told_with_what_to_do() {
 fn each_event_of_the_log_is_told() {
     let readme = readme();
     // Only in the log if somebody asks for more of it.
-    let quiet = ["hint", "request"];
+    let quiet = ["hint"];
     let mut events = BTreeSet::new();
     collect(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut events);
     assert!(events.len() > 30, "{events:?}");

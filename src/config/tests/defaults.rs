@@ -33,15 +33,20 @@ fn without_any_source_the_defaults_are_those_documented() {
     assert_eq!(config.probe.timeout, Duration::from_secs(5));
     assert_eq!(config.probe.online_interval, Duration::from_secs(300));
     assert_eq!(config.http.listen, "127.0.0.1:8000".parse().unwrap());
+    assert!(config.http.token.is_none() && config.http.token_file.is_none());
+    assert!(!config.http.allow_unauthenticated);
+    assert!(config.http.allowed_hosts.is_empty());
     assert_eq!(config.state.directory.to_str(), Some("state"));
     assert_eq!(config.log.filter, "info");
     assert_eq!(config.log.format, LogFormat::Auto);
 }
 
-/// The shipped file, with the two keys that are commented out because setting them has a meaning of its own.
+/// The shipped file, with the keys that are commented out because setting them has a meaning of its own.
 fn shipped_with_all_keys() -> String {
     let shipped = include_str!("../../../config.toml");
-    shipped.replace("# uri = ", "uri = ").replace("# uri_file = ", "uri_file = ")
+    ["uri", "uri_file", "token", "token_file"]
+        .iter()
+        .fold(shipped.to_owned(), |text, key| text.replace(&format!("# {key} = "), &format!("{key} = ")))
 }
 
 #[test]

@@ -39,6 +39,10 @@ fn a_secret_is_in_no_message_whatever_is_wrong() {
         format!("mongodb.uri_file={uri}"),
         format!("mongodb.uri_file=/{SENTINEL}"),
         format!("http.listen={uri}"),
+        format!("http.token={SENTINEL} {SENTINEL}"),
+        format!("http.tokens={uri}"),
+        format!("http.token_file=/{SENTINEL}"),
+        format!("http.allowed_hosts={uri}"),
         format!("log.format={uri}"),
         format!("probe.timeout=user:{SENTINEL}@host"),
         format!("log.filter={uri}=loud"),
@@ -170,4 +174,46 @@ fn a_connection_string_in_a_file_is_read_again_and_a_file_that_holds_none_change
         assert_eq!(file.read().expose(), "mongodb+srv://third");
     }
     assert!(Config::load(&Sources::default()).unwrap().mongodb.uri_file.is_none());
+}
+
+#[test]
+fn a_token_of_digits_stays_the_text_it_is_wherever_it_comes_from() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("http-token");
+    fs::write(&path, "0123456\n").unwrap();
+    let by_file = environment("MONGO_UPLINK_HTTP__TOKEN_FILE", path.to_str().unwrap());
+    let credential = Sources::default().with_environment([("CREDENTIALS_DIRECTORY", directory.path())]);
+    let (_directory, config_file) = file("[http]\ntoken = '0123456'");
+    for (sources, file) in [
+        (environment("MONGO_UPLINK_HTTP__TOKEN", "0123456"), false),
+        (Sources::default().with_override("http.token=0123456"), false),
+        (config_file, false),
+        (by_file, true),
+        (credential.clone(), true),
+        (credential.clone().with_override("http.listen=0.0.0.0:8000"), true),
+    ] {
+        let (config, shown) = Config::explain(&sources).unwrap();
+        assert_eq!(config.http.token.map(|token| token.expose().to_owned()).as_deref(), Some("0123456"));
+        assert_eq!(config.http.token_file.is_some(), file);
+        assert!(shown.iter().all(|shown| !shown.to_string().contains("0123456")));
+    }
+    let none = Config::load(&credential.with_override("http.token=")).unwrap().http;
+    assert!(none.token.is_none() && none.token_file.is_none(), "said to be empty by a higher source");
+    fs::write(&path, "\n").unwrap();
+    let named = environment("MONGO_UPLINK_HTTP__TOKEN_FILE", path.to_str().unwrap());
+    assert!(Config::load(&named).unwrap_err().to_string().contains("is empty"), "nobody is let in by a slip");
+}
+
+#[test]
+fn what_other_hosts_can_reach_needs_a_token_or_a_word_that_it_needs_none() {
+    for address in ["0.0.0.0:8000", "[::]:8000", "192.0.2.7:8000", "[::ffff:192.0.2.7]:8000"] {
+        let open = Sources::default().with_override(format!("http.listen={address}"));
+        let error = Config::load(&open).unwrap_err();
+        assert_eq!(keys_of(&error), ["http.listen"]);
+        assert!(error.to_string().contains("http.allow_unauthenticated = true"), "{error}");
+        for more in ["http.token=123456", "http.allow_unauthenticated=true"] {
+            assert!(Config::load(&open.clone().with_override(more)).is_ok(), "{address} {more}");
+        }
+    }
+    assert!(Config::load(&Sources::default().with_override("http.listen=[::ffff:127.0.0.1]:0")).is_ok());
 }

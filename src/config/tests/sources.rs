@@ -66,7 +66,7 @@ fn an_unknown_name_is_refused_and_a_near_one_suggested() {
         ("[mongodb]\nurl = 'x'", "mongodb.url", Some("mongodb.uri?")),
         ("[mongodb]\nbatch_size = 1", "mongodb.batch_size", None),
         ("[mongo]\nuri = 'x'", "mongo", Some("mongodb?")),
-        ("[http]\ntoken = '123456'", "http.token", None),
+        ("[http]\ntokens = '123456'", "http.tokens", Some("http.token?")),
         ("probe = 5", "probe", None),
         ("batch_size = 5", "batch_size", None),
         ("[[probe]]\ntimeout = '5s'", "probe", None),

@@ -187,7 +187,7 @@ fn after_silence(bytes: &str) -> (String, Duration) {
         let (control, _commands) = Control::new(status, link, Arc::new(Checks::default()), deadlines);
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("it is bound");
-        let serving = tokio::spawn(crate::http::serve(listener, control, std::future::pending()));
+        let serving = tokio::spawn(crate::http::serve(listener, open(), control, std::future::pending()));
 
         let begin = tokio::time::Instant::now();
         let mut stream = tokio::net::TcpStream::connect(address).await.expect("the server accepts");

@@ -5,6 +5,7 @@ mod connections;
 mod documented;
 mod past;
 mod refusals;
+mod token;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -17,6 +18,8 @@ use tokio::runtime::Runtime;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
+use super::Policy;
+use crate::config::{Config, Sources};
 use crate::report::{ExportStatus, Failure, Link, PastExport, RemarkQuery, Remarks, RunState, Summary};
 use crate::supervisor::control::{
     Answer, Command, Connected, Control, Deadlines, LedgerRefusal, Pausing, ResetError, Services,
@@ -128,6 +131,10 @@ struct Server {
 
 impl Server {
     fn start() -> Self {
+        Self::start_with(open())
+    }
+
+    fn start_with(policy: Policy) -> Self {
         let runtime = Runtime::new().expect("a runtime");
         let (status, status_seen) = watch::channel(ExportStatus::default());
         let (link, link_seen) = watch::channel(Link::default());
@@ -142,7 +149,8 @@ impl Server {
         let (stop, stopped) = oneshot::channel();
         let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).expect("a free port");
         let address = listener.local_addr().expect("it is bound");
-        let serving = runtime.spawn(super::serve(listener, control, async { stopped.await.unwrap_or(()) }));
+        let serving =
+            runtime.spawn(super::serve(listener, policy, control, async { stopped.await.unwrap_or(()) }));
         let (stop, serving) = (Some(stop), Some(serving));
         Self { runtime, address, checks, status, link, started, driver, stop, serving }
     }
@@ -194,6 +202,11 @@ impl Server {
         let ended = async { tokio::time::timeout(PATIENCE, serving).await };
         self.runtime.block_on(ended).expect("in time").expect("no panic").expect("no error");
     }
+}
+
+/// Everybody on this host is let in.
+fn open() -> Policy {
+    Policy::new(&Config::load(&Sources::default()).expect("the defaults are right").http)
 }
 
 /// Stands in for the loop: one export at a time, which never ends by itself.
@@ -294,5 +307,9 @@ impl Reply {
         assert_eq!(self.header("content-type"), Some("application/json"));
         assert_eq!(self.header("cache-control"), Some("no-store"));
         assert_eq!(self.header("x-content-type-options"), Some("nosniff"));
+        assert_eq!(self.header("x-frame-options"), Some("DENY"));
+        assert_eq!(self.header("referrer-policy"), Some("no-referrer"));
+        let policy = self.header("content-security-policy");
+        assert_eq!(policy, Some("default-src 'none'; frame-ancestors 'none'"));
     }
 }

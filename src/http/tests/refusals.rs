@@ -140,7 +140,7 @@ fn head_works_where_get_does_and_nowhere_else() {
 #[test]
 fn hosts_and_origins_that_are_not_ours_are_forbidden() {
     let server = Server::start();
-    let host = "the Host header must name this host: localhost, 127.0.0.1 or [::1]";
+    let host = "the Host header must name this host: localhost, its address, or one of http.allowed_hosts";
     for head in ["Host: example.com\r\n", "", "Host: localhost\r\nHost: localhost\r\n"] {
         for (method, path) in [("GET", "/live"), ("POST", START), ("GET", "/nowhere")] {
             let request = format!("{method} {path} HTTP/1.1\r\n{head}Connection: close\r\n\r\n");
