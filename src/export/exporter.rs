@@ -13,7 +13,7 @@ use super::pass::{Depth, PassEnd, PassError, Pulse, blocking};
 use super::prepare::Said;
 use super::scan::Scope;
 use crate::config::Config;
-use crate::ledger::{LedgerError, Store};
+use crate::ledger::{Ledger, LedgerError, Store};
 use crate::record::Position;
 use crate::report::{ExportStatus, Failure, RunRequest, Timestamp};
 use crate::target::Target;
@@ -91,6 +91,10 @@ impl Exporter {
         request: &RunRequest,
     ) -> Result<PassEnd, PassError> {
         self.prepare(target).await?;
+        let store = Arc::clone(&self.store);
+        if blocking(move || store.with(Ledger::settle_doubts)).await? > 0 {
+            self.comparisons.owe();
+        }
         let due = depth == Depth::Full || self.comparisons.wait(Instant::now()).is_zero();
         let mut run = None;
         let result = self.look(target, request, due, &mut run).await;

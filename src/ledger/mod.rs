@@ -10,6 +10,7 @@
 
 mod aside;
 mod call;
+mod doubt;
 mod entry;
 mod error;
 mod lock;

@@ -51,6 +51,7 @@ impl Ledger {
         let number = transaction.last_insert_rowid();
         transaction.execute("DELETE FROM run WHERE number <= ?1 - ?2", params![number, KEPT])?;
         transaction.commit()?;
+        self.doubt(start.trigger, number)?;
         Ok(number)
     }
 
@@ -85,6 +86,7 @@ impl Ledger {
                 end.error
             ],
         )?;
+        self.end_doubt(number, end.state)?;
         Ok(transaction.commit()?)
     }
 

@@ -72,6 +72,15 @@ fn an_update_that_is_recorded_as_the_ledger_is_lost_is_counted() {
 }
 
 #[test]
+fn a_duplicate_that_a_manual_export_sent_before_it_was_killed_is_remembered_as_exported() {
+    holds(vec![
+        Insert(vec![Cleo, Cleo, Anna, Anna]),
+        Op::Pass(Pass::Full),
+        Op::Broken(Pass::Manual { skip_duplicates: false }, 0, Fault::KillBeforeReply),
+    ]);
+}
+
+#[test]
 fn a_rival_who_is_faster_and_a_command_that_arrives_twice_double_nothing_and_lose_nobody() {
     holds(vec![
         Op::Pass(Pass::Full),
