@@ -11,6 +11,7 @@ mod delivery;
 mod documents;
 mod duplicates;
 mod durability;
+mod entrance;
 mod flapping;
 mod fleet;
 mod freezes;
