@@ -28,6 +28,7 @@ mod readme;
 mod reasons;
 mod rejected;
 mod resume;
+mod rights;
 mod scene;
 mod secrets;
 mod source;
