@@ -1,14 +1,14 @@
 //! Builds everything, runs it, and drains with a limit.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
 
 use crate::backoff::{InvalidSchedule, Schedule};
-use crate::config::{Config, Probe};
+use crate::config::{self, Config, Probe};
 use crate::export::Exporter;
 use crate::http;
 use crate::ledger::{self, LedgerError, Store, Taken};
@@ -46,14 +46,9 @@ pub enum AppError {
     /// Signals or threads were refused by the operating system.
     #[error("the operating system refuses signals or threads: {0}")]
     System(#[source] std::io::Error),
-    /// The HTTP server's address can't be used.
-    #[error("http.listen: can't listen on {address}: {source}")]
-    Listen {
-        /// The configured address.
-        address: std::net::SocketAddr,
-        /// The system's answer.
-        source: std::io::Error,
-    },
+    /// The HTTP server's address or socket can't be used.
+    #[error(transparent)]
+    Http(#[from] http::EntranceError),
     /// The host can't be told from others.
     #[error(transparent)]
     Host(#[from] NoHostId),
@@ -99,10 +94,8 @@ async fn serve(config: Arc<Config>, signals: &Signals) -> Result<(), AppError> {
     let source = source_id(&config.sqlite)?;
     let _taken = ledger::take(&config.state.directory)?;
     let store = Arc::new(Store::open(&config.state.directory)?);
-    let listen = config.http.listen;
-    let address = |source| AppError::Listen { address: listen, source };
-    let listener = TcpListener::bind(listen).await.map_err(address)?;
-    let bound = listener.local_addr().map_err(address)?;
+    let entrance = http::Entrance::open(&config.http).await?;
+    let bound = entrance.address();
 
     let status = ExportStatus { ledger: store.state(), ..ExportStatus::default() };
     let (status, link) = (watch::Sender::new(status), watch::Sender::new(Link::default()));
@@ -141,7 +134,7 @@ async fn serve(config: Arc<Config>, signals: &Signals) -> Result<(), AppError> {
     let closing = Arc::new(Notify::new());
     let server = {
         let (closing, policy) = (Arc::clone(&closing), http::Policy::new(&config.http));
-        tokio::spawn(http::serve(listener, policy, control, async move { closing.notified().await }))
+        tokio::spawn(http::serve(entrance, policy, control, async move { closing.notified().await }))
     };
     tracing::info!(
         event = "started",
@@ -151,7 +144,7 @@ async fn serve(config: Arc<Config>, signals: &Signals) -> Result<(), AppError> {
         collection = config.mongodb.collection.as_str(),
         "Started"
     );
-    tracing::info!(event = "http_listening", address = %bound, "Listening for HTTP on {bound}");
+    tell_where(&config.http, bound);
     notifier.ready();
 
     supervisor
@@ -163,6 +156,20 @@ async fn serve(config: Arc<Config>, signals: &Signals) -> Result<(), AppError> {
     closing.notify_one();
     let _ended = tokio::time::timeout(HTTP_DRAIN, server).await;
     Ok(())
+}
+
+/// Where HTTP answers.
+fn tell_where(http: &config::Http, bound: SocketAddr) {
+    let (tls, socket) = (http.tls.is_some(), http.socket.as_ref().map(|path| path.display().to_string()));
+    tracing::info!(event = "http_listening", address = %bound, tls, socket, "Listening for HTTP on {bound}");
+    if http.token.is_some() && !tls && !bound.ip().to_canonical().is_loopback() {
+        tracing::warn!(
+            event = "http_unencrypted",
+            address = %bound,
+            "The token crosses the network in the clear: set http.tls_certificate_file and http.tls_key_file, or listen \
+             on the loopback behind something that speaks TLS"
+        );
+    }
 }
 
 fn timing(config: &Config) -> Result<Timing, InvalidSchedule> {

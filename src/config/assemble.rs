@@ -8,7 +8,8 @@ use super::load::Settings;
 use super::rule::Setting;
 use super::secret_file::{Kind, TOKEN, URI};
 use super::{
-    Config, Export, Http, Log, LogFormat, Mongodb, Probe, Secret, SecretFile, Sqlite, State, Updates,
+    Config, Export, Http, Log, LogFormat, Mongodb, Probe, Secret, SecretFile, Sqlite, State, TlsFiles,
+    Updates,
 };
 
 /// All of the configuration. Each key's rule fixes the type of its setting, so that a mismatch can only be a slip
@@ -59,6 +60,8 @@ pub(super) fn config(settings: &Settings) -> Config {
             token_file: read.secret_file(TOKEN),
             allow_unauthenticated: read.flag("http.allow_unauthenticated"),
             allowed_hosts: read.texts("http.allowed_hosts"),
+            tls: read.tls(),
+            socket: read.optional("http.socket").map(PathBuf::from),
         },
         state: State { directory: read.path("state.directory") },
         log: Log {
@@ -93,6 +96,12 @@ impl Reader<'_> {
 
     fn optional(&self, key: &str) -> Option<String> {
         Some(self.text(key)).filter(|text| !text.is_empty())
+    }
+
+    fn tls(&self) -> Option<TlsFiles> {
+        let (certificate, key) =
+            (self.optional("http.tls_certificate_file")?, self.optional("http.tls_key_file")?);
+        Some(TlsFiles { certificate: certificate.into(), key: key.into() })
     }
 
     fn secret_file(&self, kind: Kind) -> Option<SecretFile> {

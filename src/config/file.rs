@@ -34,7 +34,7 @@ fn unreadable(path: &Path, error: &io::Error) -> Problem {
 }
 
 /// The content of a text file.
-pub(super) fn read(path: &Path) -> io::Result<String> {
+pub(crate) fn read(path: &Path) -> io::Result<String> {
     // Asked before it is opened: opening a pipe would wait for its other end.
     if !path.metadata()?.is_file() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));

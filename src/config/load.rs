@@ -113,6 +113,13 @@ fn contradictions(settings: &Settings) -> Vec<Problem> {
         problems.push(clash(collection, database, "is too long together with", &allowed));
     }
     problems.extend(open_to_all(settings));
+    let tls = [&settings["http.tls_certificate_file"], &settings["http.tls_key_file"]];
+    let is_set = tls.map(|file| matches!(&file.setting, Setting::Text(path) if !path.is_empty()));
+    if is_set[0] != is_set[1] {
+        let (set, unset) = if is_set[0] { (tls[0], tls[1]) } else { (tls[1], tls[0]) };
+        let allowed = "both, which may be the same file, or neither";
+        problems.push(clash(set, unset, "needs the other one, and there is", allowed));
+    }
     problems
 }
 

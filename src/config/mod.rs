@@ -33,10 +33,11 @@ mod sources;
 mod tests;
 
 pub use error::{ConfigError, Problem};
+pub(crate) use file::read as read_file;
 pub use load::Origin;
 pub use secret::Secret;
 pub use secret_file::SecretFile;
-pub use sections::{Config, Export, Http, Log, LogFormat, Mongodb, Probe, Sqlite, State, Updates};
+pub use sections::{Config, Export, Http, Log, LogFormat, Mongodb, Probe, Sqlite, State, TlsFiles, Updates};
 pub use show::Shown;
 pub use sources::Sources;
 

@@ -19,6 +19,11 @@ pub(super) fn path(path: &str) -> Result<(), &'static str> {
     if path.contains("://") { Err("is a URL") } else { Ok(()) }
 }
 
+/// The path of a file, or nothing.
+pub(super) fn optional_path(text: &str) -> Result<(), &'static str> {
+    if text.is_empty() { Ok(()) } else { path(text) }
+}
+
 /// What fits into a header as one word, or nothing.
 pub(super) fn token(text: &str) -> Result<(), &'static str> {
     if text.len() > 512 {

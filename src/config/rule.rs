@@ -50,6 +50,8 @@ pub(super) enum Rule {
     Token,
     /// Names of hosts without repeats, perhaps none.
     Hosts,
+    /// The path of a file, or nothing.
+    OptionalPath,
     /// A log filter.
     Filter,
 }
@@ -113,6 +115,7 @@ impl Rule {
             Self::Listen => listen(value),
             Self::Token => plain_text(value, names::token),
             Self::Hosts => list(value, names::host).and_then(without_repeats),
+            Self::OptionalPath => plain_text(value, names::optional_path),
             Self::Filter => filter(value),
         }
     }
@@ -140,6 +143,7 @@ impl Rule {
             Self::Listen => "an address with a port, such as 127.0.0.1:8000 or [::1]:8000".into(),
             Self::Token => "up to 512 visible characters of ASCII without blanks, or nothing".into(),
             Self::Hosts => "a list of host names or addresses without ports, perhaps empty".into(),
+            Self::OptionalPath => "a path, or nothing".into(),
             Self::Filter => {
                 "error, warn, info, debug or trace, or target=level directives with commas".into()
             }

@@ -120,6 +120,19 @@ pub struct Http {
     pub allow_unauthenticated: bool,
     /// Names by which this host may be addressed, beside those of the loopback and its own address.
     pub allowed_hosts: Vec<String>,
+    /// What TLS is spoken with, if it is.
+    pub tls: Option<TlsFiles>,
+    /// A socket in the file system, beside the port.
+    pub socket: Option<PathBuf>,
+}
+
+/// The files of a certificate and its key, in PEM. They are read again when they change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The certificate, and those that lead to its authority.
+    pub certificate: PathBuf,
+    /// The key.
+    pub key: PathBuf,
 }
 
 /// The daemon's own memory.

@@ -18,10 +18,12 @@ use axum::http::header::{
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use tokio::sync::Semaphore;
 
 use super::arrival::{Arrival, Peer};
 use super::envelope::Envelope;
 use super::log::{AccessLog, Entry};
+use super::places::Place;
 use super::policy::Policy;
 
 /// No endpoint needs a body; this is room for what clients send by habit.
@@ -43,11 +45,16 @@ const HEADERS: [(HeaderName, HeaderValue); 5] = [
     (CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'")),
 ];
 
+/// What is answered at once, from what is known anyway: it is answered however much else is asked.
+const QUICK: [&str; 4] = ["/live", "/ready", "/api/export/status", "/api/export/connectivity"];
+
 /// What stands at the edge.
 #[derive(Debug)]
 pub(super) struct Edge {
     pub(super) policy: Policy,
     pub(super) log: AccessLog,
+    /// For what may take long.
+    pub(super) at_work: Semaphore,
 }
 
 /// The way in and out.
@@ -57,7 +64,7 @@ pub(super) async fn pass(State(edge): State<Arc<Edge>>, request: Request, next: 
     let path = request.extensions().get::<MatchedPath>().cloned();
     let path = path.as_ref().map_or("(unknown)", MatchedPath::as_str);
     let peer = request.extensions().get::<Arrival>().map_or(Peer::Unknown, |arrival| arrival.peer);
-    let Some(mut response) = caught(admit(&edge.policy, request, next)).await else {
+    let Some(mut response) = caught(admit(&edge, path, request, next)).await else {
         tracing::error!(event = "request_panicked", %method, path, "A request handler panicked: answered with 500");
         return finish(Envelope::internal_error().into_response());
     };
@@ -70,16 +77,26 @@ pub(super) async fn pass(State(edge): State<Arc<Edge>>, request: Request, next: 
     finish(response)
 }
 
-async fn admit(policy: &Policy, request: Request, next: Next) -> Response {
+async fn admit(edge: &Edge, path: &str, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
-    if let Err(refusal) = policy.admit(&parts).await {
+    if let Err(refusal) = edge.policy.admit(&parts).await {
         return refusal;
     }
     let announced = parts.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-    match swallow(body, announced.unwrap_or(0)).await {
-        Ok(()) => next.run(Request::from_parts(parts, Body::empty())).await,
-        Err(envelope) => envelope.into_response(),
+    if let Err(envelope) = swallow(body, announced.unwrap_or(0)).await {
+        return envelope.into_response();
     }
+    let place = parts.extensions.get::<Arrival>().map(|arrival| Arc::clone(&arrival.place));
+    let busy = || Envelope::unavailable("too many requests at a time: try again").into_response();
+    let work = place.as_ref().map(Place::work);
+    if matches!(work, Some(None)) {
+        return busy();
+    }
+    if QUICK.contains(&path) {
+        return next.run(Request::from_parts(parts, Body::empty())).await;
+    }
+    let Ok(_permit) = edge.at_work.try_acquire() else { return busy() };
+    next.run(Request::from_parts(parts, Body::empty())).await
 }
 
 fn finish(mut response: Response) -> Response {

@@ -36,13 +36,17 @@ mod api;
 mod arrival;
 mod brakes;
 mod edge;
+mod entrance;
 mod envelope;
 mod guard;
 mod log;
 mod past;
+mod places;
 mod policy;
 mod query;
 mod server;
+mod socket;
+mod tls;
 mod token;
 
 use std::io;
@@ -50,25 +54,26 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::routing::{get, post};
-use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 
 use self::edge::Edge;
+pub use self::entrance::{Entrance, EntranceError};
 use self::log::AccessLog;
 pub use self::policy::Policy;
 use crate::supervisor::control::Control;
 
-/// Serves on `listener` until `shutdown` completes, and ends within about a second of it, whatever clients do.
+/// Serves whoever comes in by `entrance` until `shutdown` completes, and ends within about a second of it, whatever clients do.
 ///
 /// # Errors
-/// The listener has no address. A connection that fails, or can't be accepted, ends nothing.
+/// None so far: a connection that fails, or can't be accepted, ends nothing.
 pub async fn serve(
-    listener: TcpListener,
+    entrance: Entrance,
     policy: Policy,
     control: Control,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
-    let edge = Arc::new(Edge { policy, log: AccessLog::default() });
-    server::run(listener, router(control, edge), shutdown).await
+    let edge = Arc::new(Edge { policy, log: AccessLog::default(), at_work: Semaphore::new(places::AT_WORK) });
+    server::run(entrance, router(control, edge), shutdown).await
 }
 
 fn router(control: Control, edge: Arc<Edge>) -> Router {

@@ -1,14 +1,15 @@
 //! Who is let in.
 //!
 //! What holds: `Host` names this host by a name that nobody else can make point here, no page of another origin asks,
-//! and, if there is a token, it is shown: by everybody and for everything but [`OPEN`].
+//! and, if there is a token, it is shown: for everything but [`OPEN`], and by everybody but those who come by the socket
+//! in the file system, whose permission bits have let them in.
 
 use axum::http::header::WWW_AUTHENTICATE;
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
-use super::arrival::Arrival;
+use super::arrival::{Arrival, Peer};
 use super::envelope::Envelope;
 use super::guard;
 use super::token::{Token, Unauthorized};
@@ -35,10 +36,11 @@ impl Policy {
     /// Lets a request in, or answers it.
     pub(super) async fn admit(&self, request: &Parts) -> Result<(), Response> {
         let arrival = request.extensions.get::<Arrival>();
+        let is_local = arrival.is_some_and(|arrival| arrival.peer == Peer::Socket);
         guard::check(request, &self.hosts, arrival.and_then(|arrival| arrival.local))
             .map_err(|refused| Envelope::from(refused).into_response())?;
         match &self.token {
-            Some(token) if !OPEN.contains(&request.uri.path()) => {
+            Some(token) if !is_local && !OPEN.contains(&request.uri.path()) => {
                 token.check(&request.headers).await.map_err(challenge)
             }
             _ => Ok(()),

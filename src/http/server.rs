@@ -1,8 +1,8 @@
 //! Connections: accepting, serving and ending them.
 //!
-//! What holds: there are at most [`CONNECTIONS`] at a time; a client that is slow to ask, slow to read, or silent
-//! loses its connection after a limit; after the shutdown none of them holds the server for longer than
-//! [`SHUTDOWN_LIMIT`].
+//! What holds: there are at most [`PLACES`](super::places::PLACES) at a time; a client that is slow to ask, slow to
+//! read, or silent loses its connection after a limit, and earlier if somebody else needs its place; after the shutdown
+//! none of them holds the server for longer than [`SHUTDOWN_LIMIT`].
 
 use std::io;
 use std::pin::pin;
@@ -14,17 +14,17 @@ use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::arrival::{Arrival, Peer};
+use super::entrance::{Connection, Entrance};
+use super::places::{Place, Places, Seat};
 
-/// More clients than this at a time wait in the kernel's queue.
-const CONNECTIONS: usize = 128;
-
-/// For the head of each request, and so also for an idle connection between two of them.
+/// For a handshake, for the head of each request, and so also for an idle connection between two of them.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// For a whole connection, after which it is asked to end: a client that never reads its answers can't hold it.
@@ -41,30 +41,30 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 
 /// Serves until `shutdown`, then ends within [`SHUTDOWN_LIMIT`].
 pub(super) async fn run(
-    listener: TcpListener,
+    entrance: Entrance,
     router: Router,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
     let (stop, stopping) = watch::channel(false);
-    let slots = Arc::new(Semaphore::new(CONNECTIONS));
+    let places = Arc::new(Places::default());
     let mut connections = JoinSet::new();
     let mut shutdown = pin!(shutdown);
     let mut failing = false;
+    let mut waiting = None;
     loop {
-        let accepted = tokio::select! {
+        tokio::select! {
             () = &mut shutdown => break,
-            Some(_) = connections.join_next() => continue,
-            accepted = accept(&listener, &slots, &mut failing) => accepted,
-        };
-        let (stream, slot) = accepted;
-        let (router, stopping) = (router.clone(), stopping.clone());
-        connections.spawn(async move {
-            serve_one(stream, router, stopping).await;
-            drop(slot);
-        });
+            Some(_) = connections.join_next() => {}
+            connection = accept(&entrance, &mut failing), if waiting.is_none() => waiting = Some(connection),
+            seat = places.take(), if waiting.is_some() => {
+                if let Some(connection) = waiting.take() {
+                    connections.spawn(serve_seated(connection, seat, router.clone(), stopping.clone()));
+                }
+            }
+        }
     }
     // Refuses newcomers from here on.
-    drop(listener);
+    drop((entrance, waiting));
     stop.send_replace(true);
     let drained = timeout(SHUTDOWN_LIMIT, async { while connections.join_next().await.is_some() {} }).await;
     if drained.is_err() {
@@ -78,18 +78,13 @@ pub(super) async fn run(
     Ok(())
 }
 
-/// The next connection, with its slot.
-async fn accept(
-    listener: &TcpListener,
-    slots: &Arc<Semaphore>,
-    failing: &mut bool,
-) -> (TcpStream, tokio::sync::OwnedSemaphorePermit) {
+/// The next connection.
+async fn accept(entrance: &Entrance, failing: &mut bool) -> Connection {
     loop {
-        let slot = Arc::clone(slots).acquire_owned().await.expect("the semaphore is never closed");
-        match listener.accept().await {
-            Ok((stream, _)) => {
+        match entrance.accept().await {
+            Ok(connection) => {
                 *failing = false;
-                return (stream, slot);
+                return connection;
             }
             // The client was gone before we came.
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
@@ -103,9 +98,55 @@ async fn accept(
     }
 }
 
-async fn serve_one(stream: TcpStream, router: Router, mut stopping: watch::Receiver<bool>) {
-    // Answers are small and written at once: nothing to gain from waiting for more.
-    let _ = stream.set_nodelay(true);
+/// Serves a connection until it ends, or somebody else needs its place.
+async fn serve_seated(connection: Connection, seat: Seat, router: Router, stopping: watch::Receiver<bool>) {
+    let place = Arc::clone(seat.place());
+    tokio::select! {
+        () = serve_one(connection, &place, router, stopping) => {}
+        () = place.leaving() => {}
+    }
+}
+
+async fn serve_one(
+    connection: Connection,
+    place: &Arc<Place>,
+    router: Router,
+    stopping: watch::Receiver<bool>,
+) {
+    let place = Arc::clone(place);
+    match connection {
+        Connection::Plain(stream) => {
+            let arrival = from_network(&stream, place);
+            serve_stream(stream, arrival, router, stopping).await;
+        }
+        Connection::Encrypted(stream, tls) => {
+            let arrival = from_network(&stream, place);
+            // Errors are the client's here, too.
+            if let Ok(Ok(stream)) = timeout(HEADER_TIMEOUT, tls.accept(stream)).await {
+                serve_stream(stream, arrival, router, stopping).await;
+            }
+        }
+        Connection::Local(stream) => {
+            let arrival = Arrival { peer: Peer::Socket, local: None, place };
+            serve_stream(stream, arrival, router, stopping).await;
+        }
+    }
+}
+
+fn from_network(stream: &TcpStream, place: Arc<Place>) -> Arrival {
+    Arrival {
+        peer: stream.peer_addr().map_or(Peer::Unknown, Peer::Address),
+        local: stream.local_addr().map(|address| address.ip()).ok(),
+        place,
+    }
+}
+
+async fn serve_stream(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    arrival: Arrival,
+    router: Router,
+    mut stopping: watch::Receiver<bool>,
+) {
     let mut builder = http1::Builder::new();
     builder
         .timer(TokioTimer::new())
@@ -113,13 +154,9 @@ async fn serve_one(stream: TcpStream, router: Router, mut stopping: watch::Recei
         .max_buf_size(BUFFER)
         // A client may close its side after the question; the handlers are bounded, so nobody waits for nothing.
         .half_close(true);
-    let arrival = Arrival {
-        peer: stream.peer_addr().map_or(Peer::Unknown, Peer::Address),
-        local: stream.local_addr().map(|address| address.ip()).ok(),
-    };
     let router = TowerToHyperService::new(router);
     let service = service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
-        request.extensions_mut().insert(arrival);
+        request.extensions_mut().insert(arrival.clone());
         router.call(request)
     });
     let connection = builder.serve_connection(TokioIo::new(stream), service);

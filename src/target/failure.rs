@@ -106,6 +106,15 @@ pub(super) fn refused_content(error: &Error) -> Option<i32> {
     }
 }
 
+/// What an error of the driver tells of one operation: where a right is missing, it matters for what.
+pub(super) fn of_operation(what: &str, error: &Error) -> Failure {
+    let failure = classify(error);
+    if failure.reason == Reason::NotAuthorized {
+        return Failure::new(failure.reason, format!("the user isn't allowed to do this: {what}"));
+    }
+    failure
+}
+
 /// What an error of the driver tells.
 pub(super) fn classify(error: &Error) -> Failure {
     match error.kind.as_ref() {

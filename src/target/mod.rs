@@ -57,7 +57,9 @@ impl Target {
     ) -> Result<T, Failure> {
         let operation = async {
             tokio::select! {
-                result = operation => result.map_err(|error| self.heartbeats.explain(failure::classify(&error))),
+                result = operation => {
+                    result.map_err(|error| self.heartbeats.explain(failure::of_operation(what, &error)))
+                }
                 failure = self.heartbeats.all_failed() => Err(failure),
             }
         };

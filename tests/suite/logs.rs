@@ -15,7 +15,7 @@ use crate::support::proxy::Proxy;
 use crate::support::sqlite::{Inquiry, TABLE};
 
 /// Every event there is. What filters and alarms go by: a name that is here stays.
-const EVENTS: [&str; 29] = [
+const EVENTS: [&str; 32] = [
     "accept_failed",
     "collection_uuid_unknown",
     "connections_closed",
@@ -27,9 +27,12 @@ const EVENTS: [&str; 29] = [
     "export_failed",
     "export_started",
     "failed",
+    "http_certificate_loaded",
+    "http_certificate_unavailable",
     "http_listening",
     "http_refused",
     "http_request",
+    "http_unencrypted",
     "index_missing",
     "journal_absent",
     "ledger_failed",

@@ -36,6 +36,7 @@ fn without_any_source_the_defaults_are_those_documented() {
     assert!(config.http.token.is_none() && config.http.token_file.is_none());
     assert!(!config.http.allow_unauthenticated);
     assert!(config.http.allowed_hosts.is_empty());
+    assert!(config.http.tls.is_none() && config.http.socket.is_none());
     assert_eq!(config.state.directory.to_str(), Some("state"));
     assert_eq!(config.log.filter, "info");
     assert_eq!(config.log.format, LogFormat::Auto);

@@ -165,13 +165,80 @@ fn noise_is_no_harm() {
     assert_eq!(server.ask("GET", "/live").status, 200);
 }
 
+/// How long one answer to `path` takes, over a connection of its own.
+fn time_of(server: &Server, path: &str) -> Duration {
+    let begin = Instant::now();
+    assert_eq!(server.ask("GET", path).status, 200);
+    begin.elapsed()
+}
+
 #[test]
-fn more_clients_than_connections_are_served_in_turn() {
+fn hundreds_of_slow_clients_do_not_keep_the_status_from_being_answered() {
     let server = Server::start();
-    let crowd: Vec<TcpStream> = (0..200).map(|_| server.connect()).collect();
+    let host = server.address;
+    let beginnings = [
+        String::new(),
+        "GET /live HTTP/1.1\r\nHos".to_owned(),
+        format!("POST /live HTTP/1.1\r\nHost: {host}\r\nContent-Length: 10\r\n\r\nx"),
+        // Never reads its answers.
+        get(host).repeat(50),
+    ];
+    let mut crowd = Vec::new();
+    let mut times = Vec::new();
+    for round in 0..20 {
+        for beginning in &beginnings {
+            crowd.extend((0..5).map(|_| {
+                let mut stream = server.connect();
+                // It may have lost its place already.
+                let _ = stream.write_all(beginning.as_bytes());
+                stream
+            }));
+        }
+        times.push(time_of(&server, "/api/export/status"));
+        println!("{} slow clients: {:?}", crowd.len(), times[round]);
+    }
+    assert!(crowd.len() >= 400);
+    times.sort();
+    // None waited for a place: that would take until the first slow client loses its own, ten seconds.
+    assert!(times[19] < Duration::from_secs(5), "{times:?}");
+    assert!(times[10] < Duration::from_millis(100), "{times:?}");
+}
+
+#[test]
+fn what_takes_long_leaves_room_for_the_status() {
+    let server = Server::start();
+    let held = server.checks.gate.blocking_lock();
+    let head =
+        format!("POST /api/export/test-mongodb-connection HTTP/1.1\r\nHost: {}\r\n\r\n", server.address);
+    let mut crowd: Vec<_> = (0..200).map(|_| server.connect()).collect();
+    for stream in &mut crowd {
+        let _ = stream.write_all(head.as_bytes());
+    }
+    let times: Vec<_> = (0..20).map(|_| time_of(&server, "/api/export/status")).collect();
+    assert!(times.iter().all(|time| *time < Duration::from_secs(5)), "{times:?}");
+    drop(held);
+    let statuses: Vec<_> = crowd.into_iter().filter_map(|mut stream| read_status(&mut stream)).collect();
+    assert!(statuses.iter().filter(|status| **status == 200).count() <= crate::http::places::AT_WORK);
+    assert!(
+        statuses.contains(&200) && statuses.iter().all(|status| [200, 503].contains(status)),
+        "{statuses:?}"
+    );
+    assert_eq!(server.ask("POST", "/api/export/test-mongodb-connection").status, 200, "there is room again");
+}
+
+/// The status of the answer on a connection that stays open; `None` if it was closed.
+fn read_status(stream: &mut TcpStream) -> Option<u16> {
+    let mut line = [0; 12];
+    stream.read_exact(&mut line).ok()?;
+    std::str::from_utf8(&line).ok()?.rsplit(' ').next()?.parse().ok()
+}
+
+#[test]
+fn more_clients_than_places_are_served() {
+    let server = Server::start();
+    let _crowd: Vec<TcpStream> = (0..200).map(|_| server.connect()).collect();
     let mut late = server.connect();
     late.write_all(get(server.address).as_bytes()).expect("it is open");
-    drop(crowd);
     assert_eq!(read_one(&mut late).status, 200);
 }
 
@@ -187,7 +254,12 @@ fn after_silence(bytes: &str) -> (String, Duration) {
         let (control, _commands) = Control::new(status, link, Arc::new(Checks::default()), deadlines);
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("it is bound");
-        let serving = tokio::spawn(crate::http::serve(listener, open(), control, std::future::pending()));
+        let serving = tokio::spawn(crate::http::serve(
+            Entrance::over(listener),
+            open(),
+            control,
+            std::future::pending(),
+        ));
 
         let begin = tokio::time::Instant::now();
         let mut stream = tokio::net::TcpStream::connect(address).await.expect("the server accepts");

@@ -18,7 +18,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
-use super::Policy;
+use super::{Entrance, Policy};
 use crate::config::{Config, Sources};
 use crate::report::{ExportStatus, Failure, Link, PastExport, RemarkQuery, Remarks, RunState, Summary};
 use crate::supervisor::control::{
@@ -149,8 +149,9 @@ impl Server {
         let (stop, stopped) = oneshot::channel();
         let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).expect("a free port");
         let address = listener.local_addr().expect("it is bound");
-        let serving =
-            runtime.spawn(super::serve(listener, policy, control, async { stopped.await.unwrap_or(()) }));
+        let serving = runtime.spawn(super::serve(Entrance::over(listener), policy, control, async {
+            stopped.await.unwrap_or(())
+        }));
         let (stop, serving) = (Some(stop), Some(serving));
         Self { runtime, address, checks, status, link, started, driver, stop, serving }
     }
