@@ -5,6 +5,7 @@
 mod support;
 
 mod api;
+mod booted;
 mod brakes;
 mod configuration;
 mod delivery;

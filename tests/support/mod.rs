@@ -8,6 +8,8 @@
 
 #![expect(unreachable_pub, reason = "a library in all but name: `pub` tells what tests may use")]
 
+pub mod again;
+pub mod booted;
 pub mod certs;
 pub mod daemon;
 pub mod dns;

@@ -3,23 +3,21 @@
 //! The test runs itself again inside a new network namespace, so that nothing of the machine's own network changes and
 //! everything is gone with the processes. The daemon lives in a second namespace, at the other end of a veth pair.
 
+use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::{env, fs, thread};
 
+use crate::support::again;
 use crate::support::daemon::daemon_binary;
 use crate::support::privilege::{needs, permitted};
 use crate::support::wait::{PATIENCE, eventually};
-
-/// Says that the test is inside already.
-const INSIDE: &str = "UPLINK_TEST_INSIDE";
 
 /// Runs `body` in a network namespace with nothing but a loopback interface. Where the system permits none, it says so
 /// and the test passes.
 #[track_caller]
 pub(super) fn in_a_network_of_its_own(body: impl FnOnce()) {
-    if env::var_os(INSIDE).is_some() {
+    if again::is_inside() {
         return body();
     }
     // Root by itself, or root of a user namespace.
@@ -31,21 +29,11 @@ pub(super) fn in_a_network_of_its_own(body: impl FnOnce()) {
         return;
     }
     let Some(way) = way else { return };
-    let thread = thread::current();
-    let test = thread.name().expect("a test's thread has its name");
-    let this = env::current_exe().expect("the running program has a path");
-    let output = Command::new("unshare")
-        .args(*way)
-        .args(["sh", "-c", "ip link set lo up && exec \"$0\" \"$@\""])
-        .arg(this)
-        .args(["--exact", test, "--nocapture"])
-        .env(INSIDE, "1")
-        .output()
-        .expect("unshare has just run");
-    let said = String::from_utf8_lossy(&output.stdout);
-    println!("{said}");
-    assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
-    assert!(said.contains("1 passed"), "the test didn't find itself: {said}");
+    again::run(Command::new("unshare").args(*way).args([
+        "sh",
+        "-c",
+        "ip link set lo up && exec \"$0\" \"$@\"",
+    ]));
 }
 
 fn runs(command: &mut Command) -> bool {

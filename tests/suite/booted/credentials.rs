@@ -1,0 +1,35 @@
+//! Secrets that systemd hands over.
+
+use super::{Stage, UNIT};
+use crate::support::booted::on_a_host_of_its_own;
+
+#[test]
+fn credentials_reach_the_service_alone_and_may_be_missing() {
+    on_a_host_of_its_own(|host| {
+        let stage = Stage::set(host);
+        stage.application().insert_inquiries(2);
+        let machine = stage.boot("");
+        machine.sh("rm /etc/credstore/mongo-uplink.mongodb-uri; systemctl start mongo-uplink");
+        // Without one the default holds, and nothing listens there.
+        machine.wait_shown(UNIT, "StatusText", |text| text.starts_with("offline (refused)"));
+        machine.run(&["systemctl", "stop", UNIT]);
+
+        machine.write("/etc/credstore/mongo-uplink.mongodb-uri", &stage.mongod.uri());
+        machine.write("/etc/credstore/mongo-uplink.http-token", "a token of no meaning");
+        machine.sh("chmod 600 /etc/credstore/*; systemctl start mongo-uplink");
+        stage.wait_count(&machine, 2);
+        let handed_over = "/run/credentials/mongo-uplink.service";
+        let names = machine.run(&["ls", handed_over]);
+        assert_eq!(names.lines().collect::<Vec<_>>(), ["http-token", "mongodb-uri"]);
+        // Root may read everything; somebody else may not.
+        let stranger = ["setpriv", "--reuid", "12345", "--regid", "12345", "--clear-groups", "cat"];
+        let uri = format!("{handed_over}/mongodb-uri");
+        assert!(!machine.try_run(&[&stranger[..], &[&uri]].concat()).status.success());
+        let environment =
+            machine.sh(&format!("tr '\\0' '\\n' </proc/$(systemctl show -P MainPID {UNIT})/environ"));
+        assert!(
+            environment.contains("CREDENTIALS_DIRECTORY=") && !environment.contains("mongodb://"),
+            "{environment}"
+        );
+    });
+}
