@@ -12,6 +12,7 @@
 //! each probe, since what it refers to (DNS records, certificates) changes. A file is read again at each probe, too.
 
 mod assemble;
+mod columns;
 mod error;
 mod file;
 mod key;
@@ -19,6 +20,7 @@ mod layer;
 mod load;
 mod names;
 mod near;
+mod place;
 mod rule;
 mod secret;
 mod sections;
@@ -31,6 +33,7 @@ mod tests;
 
 pub use error::{ConfigError, Problem};
 pub use load::Origin;
+pub(crate) use near::nearest;
 pub use secret::Secret;
 pub use sections::{Config, Export, Http, Log, LogFormat, Mongodb, Probe, Sqlite, State, Updates};
 pub use show::Shown;

@@ -19,6 +19,7 @@ mod idle;
 mod ledger;
 mod leftovers;
 mod logs;
+mod mapping;
 mod names;
 mod network;
 mod pace;
