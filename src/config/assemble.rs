@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::columns;
 use super::load::Settings;
 use super::rule::Setting;
 use super::secret_file::{Kind, TOKEN, URI};
@@ -25,6 +26,7 @@ pub(super) fn config(settings: &Settings) -> Config {
             source_id: read.text("sqlite.source_id"),
             summary_unique: read.texts("sqlite.summary_unique"),
             summary_distribution: read.texts("sqlite.summary_distribution"),
+            mapping: columns::mapping(settings),
         },
         mongodb: Mongodb {
             uri: Secret::new(read.text("mongodb.uri")),

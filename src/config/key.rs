@@ -1,8 +1,12 @@
 //! Every key there is: its name, its default and what it may be. The rest of the module asks this table.
+//!
+//! Three sections have no keys of their own: theirs are the names of columns or fields.
 
 use std::time::Duration;
 
+use super::names;
 use super::rule::Rule;
+use crate::record::Type;
 
 /// What the names of all environment variables begin with.
 pub(super) const PREFIX: &str = "MONGO_UPLINK_";
@@ -35,7 +39,55 @@ pub(super) fn find(section: &str, name: &str) -> Option<&'static Key> {
 }
 
 /// The sections, in order.
-pub(super) const SECTIONS: &[&str] = &["sqlite", "mongodb", "export", "probe", "http", "state", "log"];
+pub(super) const SECTIONS: &[&str] = &[
+    "sqlite",
+    "columns",
+    "rename",
+    "types",
+    "constants",
+    "mongodb",
+    "export",
+    "probe",
+    "http",
+    "state",
+    "log",
+];
+
+/// A section whose keys are names of the table's or the documents'.
+#[derive(Debug)]
+pub(super) struct Free {
+    pub(super) section: &'static str,
+    /// What may be such a name.
+    pub(super) name: fn(&str) -> Result<(), &'static str>,
+    /// What the names are.
+    pub(super) named: &'static str,
+    /// What each of them may be set to.
+    pub(super) rule: Rule,
+}
+
+impl Free {
+    /// The environment variable that sets a key, whose name keeps its capitals.
+    pub(super) fn variable(&self, name: &str) -> String {
+        format!("{PREFIX}{}__{name}", self.section.to_ascii_uppercase())
+    }
+}
+
+/// The sections without keys of their own.
+pub(super) const FREE: &[Free] = &[
+    Free { section: "rename", name: names::plain, named: "the name of a column", rule: Rule::Field },
+    Free {
+        section: "types",
+        name: names::plain,
+        named: "the name of a column",
+        rule: Rule::Choice(Type::NAMES),
+    },
+    Free {
+        section: "constants",
+        name: names::document_field,
+        named: "a name without dots or a leading $, neither _id nor export_metadata",
+        rule: Rule::Constant,
+    },
+];
 
 const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
@@ -62,6 +114,8 @@ pub(super) const KEYS: &[Key] = &[
     key("sqlite", "source_id", "", Rule::OptionalName),
     key("sqlite", "summary_unique", "user_id", Rule::Names),
     key("sqlite", "summary_distribution", "parentType,schoolType", Rule::Names),
+    key("columns", "include", "", Rule::Names),
+    key("columns", "exclude", "", Rule::Names),
     key("mongodb", "uri", "mongodb://127.0.0.1:27017", Rule::Uri),
     key("mongodb", "uri_file", "", Rule::SecretFile),
     key("mongodb", "fallback_uris", "", Rule::Uris),

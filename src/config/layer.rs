@@ -4,9 +4,10 @@ use figment::providers::{Format, Toml};
 use figment::value::{Dict, Map, Value};
 use figment::{Figment, Metadata, Profile, Provider, Source};
 
-use super::key::{KEYS, Key, PREFIX, SECTIONS};
-use super::load::{known, unknown};
+use super::key::{FREE, KEYS, Key, PREFIX, SECTIONS};
+use super::load::unknown;
 use super::near::nearest;
+use super::place::{Place, known};
 use super::{ConfigError, Origin, Problem, Sources, file, show};
 
 const DEFAULTS: &str = "defaults";
@@ -25,10 +26,10 @@ impl Layer {
         Self { metadata, sections: Dict::new() }
     }
 
-    fn set(&mut self, key: &Key, value: Value) {
-        let section = self.sections.entry(key.section.into()).or_insert_with(|| Value::from(Dict::new()));
+    fn set(&mut self, place: &Place<'_>, value: Value) {
+        let section = self.sections.entry(place.section.into()).or_insert_with(|| Value::from(Dict::new()));
         if let Value::Dict(_, keys) = section {
-            keys.insert(key.name.into(), value);
+            keys.insert(place.name.into(), value);
         }
     }
 }
@@ -56,11 +57,11 @@ pub(super) fn merge(sources: &Sources, problems: &mut Vec<Problem>) -> Result<Fi
 }
 
 /// Which layer the value of a key comes from.
-pub(super) fn origin(figment: &Figment, value: &Value, key: &Key) -> Origin {
+pub(super) fn origin(figment: &Figment, value: &Value, variable: impl FnOnce() -> String) -> Origin {
     let Some(metadata) = figment.get_metadata(value.tag()) else { return Origin::Default };
     match (metadata.source.as_ref().and_then(Source::file_path), metadata.name.as_ref()) {
         (Some(path), _) => Origin::File(path.to_owned()),
-        (None, ENVIRONMENT) => Origin::Environment(key.variable()),
+        (None, ENVIRONMENT) => Origin::Environment(variable()),
         (None, COMMAND_LINE) => Origin::CommandLine,
         (None, _) => Origin::Default,
     }
@@ -69,7 +70,7 @@ pub(super) fn origin(figment: &Figment, value: &Value, key: &Key) -> Origin {
 fn defaults() -> Layer {
     let mut layer = Layer::new(Metadata::named(DEFAULTS));
     for key in KEYS {
-        layer.set(key, key.rule.value_of_text(key.default));
+        layer.set(&Place::of(key), key.rule.value_of_text(key.default));
     }
     layer
 }
@@ -96,7 +97,7 @@ fn file_layer(sources: &Sources, problems: &mut Vec<Problem>) -> Result<Option<L
         };
         for (name, value) in keys {
             match known(&section, &name, &origin) {
-                Ok(key) => layer.set(key, value),
+                Ok(place) => layer.set(&place, value),
                 Err(problem) => problems.push(problem),
             }
         }
@@ -116,22 +117,38 @@ fn environment(sources: &Sources, problems: &mut Vec<Problem>) -> Layer {
     let mut layer = Layer::new(Metadata::named(ENVIRONMENT));
     for (name, value) in &sources.environment {
         let Some(name) = name.to_str().filter(|name| name.starts_with(PREFIX)) else { continue };
-        let Some(key) = KEYS.iter().find(|key| key.variable() == name) else {
-            let variables: Vec<String> = KEYS.iter().map(Key::variable).collect();
-            let near = nearest(name, variables.iter().map(String::as_str)).map(str::to_owned);
-            problems.push(Problem::new(show::name(name), "environment", unknown("variable", near)));
-            continue;
+        let place = match variable(name) {
+            Ok(place) => place,
+            Err(problem) => {
+                problems.push(problem);
+                continue;
+            }
         };
         match value.to_str() {
-            Some(text) => layer.set(key, key.rule.value_of_text(text)),
-            None => problems.push(not_text(key)),
+            Some(text) => layer.set(&place, place.rule.value_of_text(text)),
+            None => {
+                let origin = Origin::Environment(name.to_owned());
+                problems
+                    .push(Problem::new(place.path(), origin, "isn't UTF-8").allowed(place.rule.allowed()));
+            }
         }
     }
     layer
 }
 
-fn not_text(key: &Key) -> Problem {
-    Problem::new(key.path(), Origin::Environment(key.variable()), "isn't UTF-8").allowed(key.rule.allowed())
+/// What a variable of that name sets.
+fn variable(name: &str) -> Result<Place<'_>, Problem> {
+    if let Some(key) = KEYS.iter().find(|key| key.variable() == name) {
+        return Ok(Place::of(key));
+    }
+    for free in FREE {
+        if let Some(name) = name.strip_prefix(&free.variable("")) {
+            return known(free.section, name, &Origin::Environment(free.variable(&show::name(name))));
+        }
+    }
+    let variables: Vec<String> = KEYS.iter().map(Key::variable).collect();
+    let near = nearest(name, variables.iter().map(String::as_str)).map(str::to_owned);
+    Err(Problem::new(show::name(name), "environment", unknown("variable", near)))
 }
 
 fn command_line(sources: &Sources, problems: &mut Vec<Problem>) -> Layer {
@@ -140,13 +157,13 @@ fn command_line(sources: &Sources, problems: &mut Vec<Problem>) -> Layer {
         let found = match assignment.expose().split_once('=') {
             Some((path, text)) => {
                 let (section, name) = path.trim().split_once('.').unwrap_or((path.trim(), ""));
-                known(section, name, &Origin::CommandLine).map(|key| (key, text))
+                known(section, name, &Origin::CommandLine).map(|place| (place, text))
             }
             None => Err(Problem::new("--set", Origin::CommandLine, "isn't an assignment")
                 .allowed("--set section.key=value")),
         };
         match found {
-            Ok((key, text)) => layer.set(key, key.rule.value_of_text(text)),
+            Ok((place, text)) => layer.set(&place, place.rule.value_of_text(text)),
             Err(problem) => problems.push(problem),
         }
     }

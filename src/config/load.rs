@@ -5,10 +5,12 @@ use std::fmt;
 use std::path::PathBuf;
 
 use figment::Figment;
+use figment::value::Value;
 
-use super::key::{self, KEYS, Key};
+use super::key::{FREE, Free, KEYS, Key};
+use super::place::Place;
 use super::rule::Setting;
-use super::{Config, ConfigError, Problem, Shown, Sources, assemble, layer, names, secret_file, show};
+use super::{Config, ConfigError, Problem, Shown, Sources, assemble, columns, layer, names, secret_file, show};
 
 /// Where a value comes from. The order is the precedence: later wins.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -55,6 +57,16 @@ pub(super) struct Found {
 /// The checked values by `section.key`.
 pub(super) type Settings = BTreeMap<String, Found>;
 
+/// What is set in a section without keys of its own, by its names.
+pub(super) fn free_of<'a>(
+    settings: &'a Settings,
+    section: &'a str,
+) -> impl Iterator<Item = (&'a str, &'a Found)> {
+    settings
+        .iter()
+        .filter_map(move |(path, found)| Some((path.strip_prefix(section)?.strip_prefix('.')?, found)))
+}
+
 pub(super) fn load(sources: &Sources) -> Result<(Config, Vec<Shown>), ConfigError> {
     let mut problems = Vec::new();
     let figment = layer::merge(sources, &mut problems)?;
@@ -67,31 +79,67 @@ pub(super) fn load(sources: &Sources) -> Result<(Config, Vec<Shown>), ConfigErro
             Err(problem) => problems.push(problem),
         }
     }
+    let mut free_keys = Vec::new();
+    for free in FREE {
+        for (name, result) in found_free(&figment, free) {
+            match result {
+                Ok(found) => {
+                    let path = format!("{}.{name}", free.section);
+                    free_keys.push(path.clone());
+                    settings.insert(path, found);
+                }
+                Err(problem) => problems.push(problem),
+            }
+        }
+    }
     // What follows looks at several keys at once, which only makes sense if each of them is right.
     if problems.is_empty() {
         problems.extend(secret_file::resolve(sources, &mut settings));
         problems.extend(contradictions(&settings));
+        problems.extend(columns::contradictions(&settings));
     }
     if !problems.is_empty() {
         return Err(ConfigError::new(problems));
     }
-    let shown = KEYS.iter().map(|key| settings[&key.path()].shown.clone()).collect();
+    let keys = KEYS.iter().map(Key::path).chain(free_keys);
+    let shown = keys.map(|key| settings[&key].shown.clone()).collect();
     Ok((assemble::config(&settings), shown))
 }
 
 fn found(figment: &Figment, key: &'static Key) -> Result<Found, Problem> {
-    let path = key.path();
-    let value = figment.find_value(&path).expect("the defaults hold every key, and no layer removes one");
-    let origin = layer::origin(figment, &value, key);
-    let shown = Shown { key: path, value: show::value(key, &value), origin };
-    match key.rule.check(&value) {
+    let value =
+        figment.find_value(&key.path()).expect("the defaults hold every key, and no layer removes one");
+    checked(figment, &Place::of(key), &value, || key.variable())
+}
+
+/// What is set in a section without keys of its own.
+fn found_free(figment: &Figment, free: &'static Free) -> Vec<(String, Result<Found, Problem>)> {
+    let Ok(Value::Dict(_, keys)) = figment.find_value(free.section) else { return Vec::new() };
+    keys.into_iter()
+        .map(|(name, value)| {
+            let place = Place { section: free.section, name: &name, rule: free.rule };
+            let found = checked(figment, &place, &value, || free.variable(&name));
+            (name, found)
+        })
+        .collect()
+}
+
+fn checked(
+    figment: &Figment,
+    place: &Place<'_>,
+    value: &Value,
+    variable: impl FnOnce() -> String,
+) -> Result<Found, Problem> {
+    let origin = layer::origin(figment, value, variable);
+    let shown = Shown { key: place.path(), value: show::value(place.rule, value), origin };
+    match place.rule.check(value) {
         Ok(setting) => Ok(Found { setting, shown }),
         Err(what) => Err(Problem {
             key: shown.key,
             value: Some(shown.value),
             origin: shown.origin.to_string(),
             what,
-            allowed: Some(key.rule.allowed()),
+            allowed: Some(place.rule.allowed()),
         }),
     }
 }
@@ -150,21 +198,6 @@ fn clash(this: &Found, other: &Found, relation: &str, allowed: &str) -> Problem 
         what: format!("{relation} {}", other.shown),
         allowed: Some(allowed.to_owned()),
     }
-}
-
-/// The key of that name, or why there is none.
-pub(super) fn known(section: &str, name: &str, origin: &Origin) -> Result<&'static Key, Problem> {
-    if let Some(key) = key::find(section, name) {
-        return Ok(key);
-    }
-    let path = show::path(section, name);
-    let paths: Vec<String> = KEYS.iter().map(Key::path).collect();
-    // A slip within the section is likelier than one in the section's name.
-    let near =
-        super::near::nearest(name, KEYS.iter().filter(|key| key.section == section).map(|key| key.name))
-            .map(|near| format!("{section}.{near}"))
-            .or_else(|| super::near::nearest(&path, paths.iter().map(String::as_str)).map(str::to_owned));
-    Err(Problem::new(path, origin, unknown("key", near)))
 }
 
 /// The words for a name that means nothing.

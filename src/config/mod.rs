@@ -14,6 +14,7 @@
 //! `http-token`.
 
 mod assemble;
+mod columns;
 mod error;
 mod file;
 mod filter;
@@ -22,6 +23,7 @@ mod layer;
 mod load;
 mod names;
 mod near;
+mod place;
 mod rule;
 mod secret;
 mod secret_file;
@@ -35,6 +37,7 @@ mod tests;
 pub use error::{ConfigError, Problem};
 pub(crate) use file::read as read_file;
 pub use load::Origin;
+pub(crate) use near::nearest;
 pub use secret::Secret;
 pub use secret_file::SecretFile;
 pub use sections::{Config, Export, Http, Log, LogFormat, Mongodb, Probe, Sqlite, State, TlsFiles, Updates};

@@ -1,5 +1,7 @@
 //! What may be a name: of a table, a column, a database, a collection.
 
+use crate::record::RESERVED;
+
 /// A table, column or host name: not empty, no control character (NUL would end it early).
 pub(super) fn plain(name: &str) -> Result<(), &'static str> {
     if name.is_empty() {
@@ -57,6 +59,12 @@ pub(super) fn field(name: &str) -> Result<(), &'static str> {
         return Err("has a dot or begins with $, so that MongoDB can't look for it");
     }
     Ok(())
+}
+
+/// A field that is given a name here: the same, and none that the document needs for itself.
+pub(super) fn document_field(name: &str) -> Result<(), &'static str> {
+    field(name)?;
+    if RESERVED.contains(&name) { Err("is needed by the exported document itself") } else { Ok(()) }
 }
 
 /// A database's name by MongoDB's rules for servers on any platform.

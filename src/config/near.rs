@@ -1,7 +1,7 @@
 //! The name that was probably meant.
 
 /// The candidate that is closest to `name`, if it is close enough to be a slip of the fingers.
-pub(super) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     // Nobody mistypes a name of this length; and the work below is quadratic.
     if name.len() > 64 {
         return None;

@@ -7,6 +7,7 @@ use figment::providers::{Format, Toml};
 use figment::value::{Dict, Value};
 use jiff::SignedDuration;
 use jiff::fmt::friendly::SpanParser;
+use mongodb::bson::Bson;
 
 use super::near::nearest;
 use super::{filter, names};
@@ -34,6 +35,10 @@ pub(super) enum Rule {
     Names,
     /// The same, for columns that MongoDB is asked about.
     Fields,
+    /// The name that a column has in the document.
+    Field,
+    /// A text, a number, true or false.
+    Constant,
     /// True or false.
     Flag,
     /// A whole number within limits, both included.
@@ -66,6 +71,7 @@ pub(super) enum Setting {
     Number(f64),
     Time(Duration),
     Address(SocketAddr),
+    Constant(Bson),
 }
 
 impl Rule {
@@ -107,6 +113,8 @@ impl Rule {
             Self::Uris => list(value, connection_string),
             Self::Names => list(value, names::plain).and_then(without_repeats),
             Self::Fields => list(value, names::field).and_then(without_repeats),
+            Self::Field => plain_text(value, names::document_field),
+            Self::Constant => constant(value),
             Self::Flag => value.to_bool().map(Setting::Flag).ok_or_else(|| kind_of(value)),
             Self::Whole(min, max) => whole(value, min, max),
             Self::Number(min, max) => number(value, min, max),
@@ -133,6 +141,8 @@ impl Rule {
             Self::SecretFile => "the path of a file, or nothing".into(),
             Self::Names => "a list of different names, perhaps empty".into(),
             Self::Fields => "a list of different names without dots or a leading $, perhaps empty".into(),
+            Self::Field => "a name without dots or a leading $, neither _id nor export_metadata".into(),
+            Self::Constant => "a text, a number, true or false".into(),
             Self::Flag => "true or false".into(),
             Self::Whole(min, max) => format!("a whole number from {min} to {max}"),
             Self::Number(min, max) => format!("a number from {min:.1} to {max:.1}"),
@@ -207,6 +217,23 @@ fn without_repeats(setting: Setting) -> Result<Setting, String> {
         }
     }
     Ok(setting)
+}
+
+/// Whole numbers have the form that they have in rows.
+fn constant(value: &Value) -> Result<Setting, String> {
+    let constant = match value {
+        Value::String(_, text) => Bson::String(text.clone()),
+        Value::Bool(_, flag) => Bson::Boolean(*flag),
+        Value::Num(_, number) => match (number.to_f64(), number.to_i128()) {
+            (Some(decimals), _) => Bson::Double(decimals),
+            (None, whole) => {
+                let whole = whole.and_then(|whole| i64::try_from(whole).ok()).ok_or("is out of range")?;
+                i32::try_from(whole).map_or(Bson::Int64(whole), Bson::Int32)
+            }
+        },
+        other => return Err(kind_of(other)),
+    };
+    Ok(Setting::Constant(constant))
 }
 
 fn whole(value: &Value, min: i64, max: i64) -> Result<Setting, String> {

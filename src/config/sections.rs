@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::{Secret, SecretFile};
+use crate::record::Mapping;
 
 /// All of the configuration. The names of sections and keys are those of `config.toml`.
 #[derive(Clone, Debug)]
@@ -26,6 +27,15 @@ pub struct Config {
     pub log: Log,
 }
 
+impl Config {
+    /// The names that the duplicate key's columns have in documents.
+    #[must_use]
+    pub fn duplicate_fields(&self) -> Vec<String> {
+        let mapping = &self.sqlite.mapping;
+        self.export.duplicate_key.iter().map(|column| mapping.name_of(column).to_owned()).collect()
+    }
+}
+
 /// Where the rows come from.
 #[derive(Clone, Debug)]
 pub struct Sqlite {
@@ -43,6 +53,8 @@ pub struct Sqlite {
     pub summary_unique: Vec<String>,
     /// Columns whose distribution the summary tells.
     pub summary_distribution: Vec<String>,
+    /// What of a row arrives, under which names and as which types: `[columns]`, `[rename]`, `[types]`, `[constants]`.
+    pub mapping: Mapping,
 }
 
 /// Where the rows go.

@@ -5,7 +5,7 @@ use std::fmt;
 use figment::value::Value;
 
 use super::Origin;
-use super::key::Key;
+use super::rule::Rule;
 
 /// What stands for a secret.
 const HIDDEN: &str = "[secret]";
@@ -34,8 +34,8 @@ impl fmt::Display for Shown {
 }
 
 /// The value of a key, in one line.
-pub(super) fn value(key: &Key, value: &Value) -> String {
-    if key.rule.is_secret() { hidden(value) } else { plain(value) }
+pub(super) fn value(rule: Rule, value: &Value) -> String {
+    if rule.is_secret() { hidden(value) } else { plain(value) }
 }
 
 /// An unset secret is no secret; what holds one is.
@@ -66,7 +66,7 @@ fn plain(value: &Value) -> String {
 }
 
 /// A connection string that got into the wrong key is hidden all the same.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     if text.contains("://") || text.contains('@') {
         return HIDDEN.into();
     }
@@ -82,6 +82,16 @@ pub(super) fn path(section: &str, key: &str) -> String {
         (section, key) if section == NOT_A_NAME || key == NOT_A_NAME => NOT_A_NAME.into(),
         (section, key) => format!("{section}.{key}"),
     }
+}
+
+/// The path of a name in a section without keys of its own: in quotes where TOML wants it so. Column names may be
+/// anything, so that only what looks like a value in the wrong place is hidden.
+pub(super) fn free(section: &str, name: &str) -> String {
+    if name.is_empty() || name.len() > 64 || name.contains("://") || name.contains('@') {
+        return format!("{section}.{NOT_A_NAME}");
+    }
+    let is_bare = name.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c));
+    if is_bare { format!("{section}.{name}") } else { format!("{section}.{name:?}") }
 }
 
 /// A name that somebody typed as a section or key, if it looks like one; else it might be a slipped-in value.

@@ -4,7 +4,7 @@ use mongodb::bson::Bson;
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::raw::RawDocumentBuf;
 
-use crate::record::{DuplicateKey, Value};
+use crate::record::{DuplicateKey, Refusal, Value};
 
 /// A row that may have to be sent.
 #[derive(Clone, Debug)]
@@ -19,10 +19,10 @@ pub(super) struct Candidate {
     pub(super) content: [u8; 16],
     /// Its duplicate key; `None` if duplicates aren't skipped, or it has none.
     pub(super) duplicate: Option<DuplicateKey>,
-    /// Its column of the last change.
-    pub(super) updated: Value,
-    /// Its document; `None` if it is larger than MongoDB takes.
-    pub(super) document: Option<RawDocumentBuf>,
+    /// Its column of the last change, as its document has it.
+    pub(super) updated: Bson,
+    /// Its document, or why it has none.
+    pub(super) document: Result<RawDocumentBuf, Refusal>,
 }
 
 /// What became of a candidate.

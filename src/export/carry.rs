@@ -143,8 +143,7 @@ fn after(before: Option<Timestamp>) -> Timestamp {
 
 fn rules(config: &Config, scan: &Scan) -> Rules {
     let shape = scan.shape();
-    let duplicate_columns = shape.duplicate.iter().map(|&column| shape.name(column).to_owned()).collect();
-    let updated_column = shape.updated.map(|column| shape.name(column).to_owned());
+    let (duplicate_columns, updated_column) = (shape.duplicate_fields(), shape.updated_field());
     let config::Export { updates, .. } = config.export;
     Rules { duplicate_columns, updated_column, updates }
 }

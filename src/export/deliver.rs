@@ -25,9 +25,6 @@ const PATIENCE: u8 = 5;
 /// WriteConflict.
 const CONFLICT: i32 = 112;
 
-/// BSONObjectTooLarge.
-const TOO_LARGE: i32 = 10_334;
-
 /// The rules of this run.
 #[derive(Clone, Debug)]
 pub(super) struct Rules {
@@ -55,10 +52,9 @@ struct Open<'a> {
 
 impl<'a> Open<'a> {
     fn new(candidate: &'a Candidate) -> Self {
-        let verdict = candidate.document.is_none().then(|| Verdict::Rejected {
-            code: TOO_LARGE,
-            detail: "it is larger than MongoDB's limit of 16 MiB".to_owned(),
-        });
+        let refusal = candidate.document.as_ref().err();
+        let verdict =
+            refusal.map(|refusal| Verdict::Rejected { code: refusal.code(), detail: refusal.to_string() });
         Self { candidate, verdict, tries: 0, refused: 0, keyless: false, sent: None }
     }
 
@@ -165,7 +161,7 @@ fn judge_copy(row: &Open<'_>, copy: &Copy, updates: Updates) -> Option<Verdict> 
     }
     match updates {
         Updates::Never => Some(Verdict::Kept),
-        Updates::Newer if is_older(candidate.updated.as_ref(), &copy.updated) => Some(Verdict::Kept),
+        Updates::Newer if is_older(&candidate.updated, &copy.updated) => Some(Verdict::Kept),
         Updates::Newer | Updates::Always => None,
     }
 }
@@ -182,7 +178,7 @@ async fn send_updates(
             let row = &rows[at];
             Some(Update {
                 id: row.candidate.id,
-                document: row.candidate.document.as_ref()?,
+                document: row.candidate.document.as_ref().ok()?,
                 seen,
                 updated_column: rules.updated_column.as_deref(),
                 with_duplicate_key: row.candidate.duplicate.is_some() && !row.keyless,
@@ -219,7 +215,7 @@ async fn send_inserts(
     let documents: Vec<_> = inserts
         .iter()
         .filter_map(|&at| {
-            let document = rows[at].candidate.document.as_ref()?;
+            let document = rows[at].candidate.document.as_ref().ok()?;
             Some(if rows[at].keyless {
                 Cow::Owned(without_duplicate_key(document))
             } else {

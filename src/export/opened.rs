@@ -53,6 +53,7 @@ impl Exporter {
         let opened = blocking(move || {
             let mut reader = Reader::open(&config.sqlite, &config.export.duplicate_key)?;
             let missing = reader.missing_duplicate_columns().to_vec();
+            let missing_mapped = reader.missing_mapped_columns().to_vec();
             let highest = store.with(|ledger| ledger.highest_rowid())?;
             let has_tail = reader.has_growing_rowids();
             let after = if scope == Scope::Pending && depth == Depth::Tail && has_tail {
@@ -84,10 +85,20 @@ impl Exporter {
                 .then(|| Lookout::new(config.sqlite.path.clone()));
             let scan = Scan::new(reader, store, provenance, scope, skip_duplicates, after)?;
             let opened = Opened { scan: Some(scan), lookout, total, from_start, has_tail };
-            Ok::<_, ScanError>((opened, missing))
+            Ok::<_, ScanError>((opened, missing, missing_mapped))
         })
         .await?;
-        let (opened, missing) = opened;
+        let (opened, missing, missing_mapped) = opened;
+        if missing_mapped != self.said.missing_mapped {
+            self.said.missing_mapped.clone_from(&missing_mapped);
+            if !missing_mapped.is_empty() {
+                tracing::warn!(
+                    event = "columns_missing",
+                    columns = missing_mapped.join(", "),
+                    "The table lacks columns that the configuration names: what it says of them has no effect"
+                );
+            }
+        }
         if !missing.is_empty() && !std::mem::replace(&mut self.said.missing_columns, true) {
             tracing::warn!(
                 event = "duplicate_columns_missing",

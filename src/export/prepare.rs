@@ -11,6 +11,8 @@ use crate::target::{Indexes, Target};
 #[derive(Default)]
 pub(super) struct Said {
     pub(super) missing_columns: bool,
+    /// Columns that the mapping names and the table lacked when that was said.
+    pub(super) missing_mapped: Vec<String>,
     missing_index: bool,
     no_uuid: bool,
 }
@@ -18,7 +20,7 @@ pub(super) struct Said {
 impl Exporter {
     /// Makes sure of the ledger and the collection, and that they belong together.
     pub(super) async fn prepare(&mut self, target: &Target) -> Result<(), PassError> {
-        let prepared = target.prepare(&self.config.export.duplicate_key).await?;
+        let prepared = target.prepare(&self.config.duplicate_fields()).await?;
         if let Indexes::Missing(failure) = &prepared.indexes
             && !std::mem::replace(&mut self.said.missing_index, true)
         {

@@ -7,9 +7,7 @@ use std::time::{Duration, Instant};
 use super::candidate::Candidate;
 use super::rank::Ranks;
 use crate::ledger::{LedgerError, Store};
-use crate::record::{
-    Fingerprinter, Position, Provenance, Shape, Value, ValueRef, document, metadata, original_id,
-};
+use crate::record::{Fingerprinter, Position, Provenance, Shape, Value, document, metadata, original_id};
 use crate::report::Outcome;
 use crate::source::{PageEnd, Reader, RowRef, SourceError, Visitor};
 use crate::target::MAX_DOCUMENT_BYTES;
@@ -258,7 +256,7 @@ impl Page<'_> {
                 self.taken.deferred += 1;
                 return Ok(());
             };
-            rank = ranks.next(&content)?;
+            rank = ranks.next(&scan.fingerprinter.equality(row.values, content))?;
         }
         let position = row.position.to_value();
         let entry = scan.store.with(|ledger| ledger.entry(position.as_ref()))?;
@@ -282,14 +280,9 @@ impl Context<'_> {
         let id = self.fingerprinter.id(values, rank);
         let key = original_id(&self.shape, &row.position, values);
         let duplicate = if self.skip_duplicates { self.fingerprinter.duplicate_key(values) } else { None };
-        let weight: usize = values.iter().map(|value| value.weight()).sum();
-        let document = (weight <= MAX_DOCUMENT_BYTES)
-            .then(|| {
-                let metadata = metadata(self.provenance, &key, &content, duplicate.as_ref());
-                document(id, &self.shape, values, &metadata)
-            })
-            .filter(|document| document.as_bytes().len() <= MAX_DOCUMENT_BYTES);
-        let updated = self.shape.updated.map_or(ValueRef::Null, |column| values[column]).to_owned();
+        let metadata = metadata(self.provenance, &key, &content, duplicate.as_ref());
+        let document = document(id, &self.shape, values, &metadata, MAX_DOCUMENT_BYTES);
+        let updated = self.shape.updated_value(values);
         Candidate { position, key, id, content, duplicate, updated, document }
     }
 }

@@ -28,6 +28,12 @@ impl Digest {
         encode(value, &mut |part| self.0.update(part));
     }
 
+    /// A value that SQLite has no class for. The tag is none of those of [`encode`], and decides about the length.
+    pub(super) fn other(&mut self, tag: u8, bytes: &[u8]) {
+        self.0.update([tag]);
+        self.0.update(bytes);
+    }
+
     pub(super) fn finish<const N: usize>(self) -> [u8; N] {
         let full = self.0.finalize();
         let mut cut = [0; N];

@@ -1,10 +1,13 @@
-//! The exported document: every column under its own name with its own storage class, and where it came from.
+//! The exported document: every column under its own name with its own storage class, unless the mapping says otherwise,
+//! and where it came from.
 
 use mongodb::bson::oid::ObjectId;
-use mongodb::bson::raw::{RawBinaryRef, RawBsonRef, RawDocument, RawDocumentBuf};
+use mongodb::bson::raw::{CString, RawBinaryRef, RawBsonRef, RawDocument, RawDocumentBuf};
 use mongodb::bson::spec::BinarySubtype;
 use mongodb::bson::{Binary, Bson, cstr};
 
+use super::conversion::{Obstacle, Type, convert};
+use super::mapping::Field;
 use super::{DuplicateKey, Position, Shape, ValueRef};
 
 /// The version of the document's form.
@@ -21,27 +24,81 @@ pub struct Provenance {
     pub exported_at: String,
 }
 
-/// The row's columns alone, as they stand in the document.
-#[must_use]
-pub fn columns(shape: &Shape, values: &[ValueRef<'_>]) -> RawDocumentBuf {
-    let mut document = RawDocumentBuf::new();
-    append_columns(&mut document, shape, values);
-    document
+/// Why a row has no document.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The document would be larger than MongoDB takes.
+    #[error("it is larger than MongoDB's limit of 16 MiB")]
+    TooLarge,
+    /// A value isn't what the configuration makes of its column. Quotes nothing of it.
+    #[error("column {column:?} can't be converted to {to}: it holds {what}")]
+    Unlike {
+        /// The column.
+        column: String,
+        /// The name of the type that it was to become.
+        to: &'static str,
+        /// What it holds instead.
+        what: &'static str,
+    },
 }
 
-/// The whole document. `duplicate_key` is left out of it if duplicates aren't skipped.
-#[must_use]
+impl Refusal {
+    /// MongoDB's own code for such an error.
+    #[must_use]
+    pub fn code(&self) -> i32 {
+        match self {
+            // BSONObjectTooLarge.
+            Self::TooLarge => 10_334,
+            // ConversionFailure.
+            Self::Unlike { .. } => 241,
+        }
+    }
+}
+
+/// The whole document, of at most `limit` bytes. `duplicate_key` is left out of it if duplicates aren't skipped.
+///
+/// # Errors
+/// It is larger, or a value can't be converted.
 pub fn document(
     id: ObjectId,
     shape: &Shape,
     values: &[ValueRef<'_>],
     metadata: &RawDocumentBuf,
-) -> RawDocumentBuf {
+    limit: usize,
+) -> Result<RawDocumentBuf, Refusal> {
+    // Found out before anything is copied.
+    let arriving = values.iter().zip(&shape.plan.fields).filter(|(_, field)| field.is_some());
+    if arriving.map(|(value, _)| value.weight()).sum::<usize>() > limit {
+        return Err(Refusal::TooLarge);
+    }
     let mut document = RawDocumentBuf::new();
     document.append(cstr!("_id"), id);
-    append_columns(&mut document, shape, values);
+    for (place, (value, field)) in values.iter().zip(&shape.plan.fields).enumerate() {
+        match field {
+            None => {}
+            Some(Field { name, to: None }) => append(&mut document, name, *value),
+            Some(Field { name, to: Some(to) }) => {
+                let room = limit.saturating_sub(document.as_bytes().len());
+                let value =
+                    convert(*value, *to, room).map_err(|obstacle| refusal(shape, place, *to, obstacle))?;
+                document.append(name, value);
+            }
+        }
+    }
+    for (name, value) in &shape.plan.constants {
+        document.append(name, value.as_raw_bson_ref());
+    }
     document.append(cstr!("export_metadata"), metadata);
-    document
+    if document.as_bytes().len() > limit { Err(Refusal::TooLarge) } else { Ok(document) }
+}
+
+fn refusal(shape: &Shape, column: usize, to: Type, obstacle: Obstacle) -> Refusal {
+    match obstacle {
+        Obstacle::TooLarge => Refusal::TooLarge,
+        Obstacle::Unlike(what) => {
+            Refusal::Unlike { column: shape.name(column).to_owned(), to: to.name(), what }
+        }
+    }
 }
 
 /// The same document without a place in the unique index on the duplicate key.
@@ -127,21 +184,20 @@ pub fn bson(value: ValueRef<'_>) -> Bson {
     }
 }
 
-fn append_columns(document: &mut RawDocumentBuf, shape: &Shape, values: &[ValueRef<'_>]) {
-    for (name, value) in shape.columns().iter().zip(values) {
-        match *value {
-            ValueRef::Null => document.append(name, RawBsonRef::Null),
-            ValueRef::Integer(i) => match i32::try_from(i) {
-                Ok(small) => document.append(name, small),
-                Err(_) => document.append(name, i),
-            },
-            ValueRef::Real(r) => document.append(name, r),
-            ValueRef::Text(bytes) => match std::str::from_utf8(bytes) {
-                Ok(text) => document.append(name, text),
-                Err(_) => document.append(name, generic(bytes)),
-            },
-            ValueRef::Blob(bytes) => document.append(name, generic(bytes)),
-        }
+/// Appends a value as it is: without a copy of a text or blob in between.
+fn append(document: &mut RawDocumentBuf, name: &CString, value: ValueRef<'_>) {
+    match value {
+        ValueRef::Null => document.append(name, RawBsonRef::Null),
+        ValueRef::Integer(i) => match i32::try_from(i) {
+            Ok(small) => document.append(name, small),
+            Err(_) => document.append(name, i),
+        },
+        ValueRef::Real(r) => document.append(name, r),
+        ValueRef::Text(bytes) => match std::str::from_utf8(bytes) {
+            Ok(text) => document.append(name, text),
+            Err(_) => document.append(name, generic(bytes)),
+        },
+        ValueRef::Blob(bytes) => document.append(name, generic(bytes)),
     }
 }
 

@@ -1,35 +1,92 @@
 //! What makes two rows the same person.
 
-use mongodb::bson::Bson;
+use mongodb::bson::oid::ObjectId;
 use mongodb::bson::raw::{RawBsonRef, RawDocument};
+use mongodb::bson::{Bson, DateTime};
 
 use super::ValueRef;
 use super::digest::Digest;
 use super::document::bson;
+use super::value::exact_integer;
 
-/// The values of the duplicate key's columns, of which at least one is there. NULL, missing and the empty text
-/// are the same: absent. Numbers are compared by value, as MongoDB compares them; texts byte by byte.
+/// The values of the duplicate key's columns, of which at least one is there, as they stand in a document, under the
+/// names that they have there. NULL, missing and the empty text are the same: absent. Numbers are compared by value, as
+/// MongoDB compares them; texts byte by byte.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DuplicateKey {
     /// The hash over names and values: what the unique index is on. The same on every host.
     pub hash: [u8; 16],
-    /// The values, in the order of the columns, for the look-up of documents that other programs wrote.
+    /// The values, in the order of the key's fields, for the look-up of documents that other programs wrote.
     /// Absent ones are [`Bson::Null`].
     pub values: Vec<Bson>,
 }
 
+/// A value as it is compared.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Part<'a> {
+    /// One that SQLite has, too.
+    Plain(ValueRef<'a>),
+    Flag(bool),
+    Date(DateTime),
+    Id(ObjectId),
+}
+
+impl<'a> Part<'a> {
+    /// What stands in a document; `None` for a type that no duplicate key has.
+    pub(super) fn of(value: RawBsonRef<'a>) -> Option<Self> {
+        Some(match value {
+            RawBsonRef::Null | RawBsonRef::Undefined => Self::Plain(ValueRef::Null),
+            RawBsonRef::Int32(i) => Self::Plain(ValueRef::Integer(i.into())),
+            RawBsonRef::Int64(i) => Self::Plain(ValueRef::Integer(i)),
+            RawBsonRef::Double(r) => Self::Plain(ValueRef::Real(r)),
+            RawBsonRef::String(text) => Self::Plain(ValueRef::Text(text.as_bytes())),
+            RawBsonRef::Binary(binary) => Self::Plain(ValueRef::Blob(binary.bytes)),
+            RawBsonRef::Boolean(flag) => Self::Flag(flag),
+            RawBsonRef::DateTime(date) => Self::Date(date),
+            RawBsonRef::ObjectId(id) => Self::Id(id),
+            _ => return None,
+        })
+    }
+
+    fn canonical(self) -> Self {
+        if let Self::Plain(value) = self { Self::Plain(canonical(value)) } else { self }
+    }
+
+    pub(super) fn feed(self, digest: &mut Digest) {
+        match self {
+            Self::Plain(value) => digest.value(value),
+            Self::Flag(flag) => digest.other(b'f', &[u8::from(flag)]),
+            Self::Date(date) => digest.other(b'd', &date.timestamp_millis().to_be_bytes()),
+            Self::Id(id) => digest.other(b'o', &id.bytes()),
+        }
+    }
+
+    fn bson(self) -> Bson {
+        match self {
+            Self::Plain(value) => bson(value),
+            Self::Flag(flag) => Bson::Boolean(flag),
+            Self::Date(date) => Bson::DateTime(date),
+            Self::Id(id) => Bson::ObjectId(id),
+        }
+    }
+}
+
 impl DuplicateKey {
-    /// The key over pairs of column name and value; `None` if there are no columns or all values are absent.
+    /// The key over pairs of name and value; `None` if there are no columns or all values are absent.
     pub fn new<'a>(columns: impl Iterator<Item = (&'a str, ValueRef<'a>)>) -> Option<Self> {
+        Self::of_parts(columns.map(|(name, value)| (name, Part::Plain(value))))
+    }
+
+    pub(super) fn of_parts<'a>(fields: impl Iterator<Item = (&'a str, Part<'a>)>) -> Option<Self> {
         let mut digest = Digest::new("mongo-uplink duplicate key 1");
         let mut values = Vec::new();
         let mut any = false;
-        for (name, value) in columns {
-            let value = canonical(value);
-            any |= value != ValueRef::Null;
+        for (name, value) in fields {
+            let value = value.canonical();
+            any |= value != Part::Plain(ValueRef::Null);
             digest.text(name);
-            digest.value(value);
-            values.push(bson(value));
+            value.feed(&mut digest);
+            values.push(value.bson());
         }
         any.then(|| Self { hash: digest.finish(), values })
     }
@@ -49,20 +106,12 @@ impl DuplicateKey {
     /// The key of a document that may have been written by another program; `None` if it has none, or if a value is of
     /// a type that no row has.
     #[must_use]
-    pub fn of_document(columns: &[String], document: &RawDocument) -> Option<Self> {
-        let mut values = Vec::with_capacity(columns.len());
-        for column in columns {
-            values.push(match document.get(column).ok()? {
-                None | Some(RawBsonRef::Null | RawBsonRef::Undefined) => ValueRef::Null,
-                Some(RawBsonRef::Int32(i)) => ValueRef::Integer(i.into()),
-                Some(RawBsonRef::Int64(i)) => ValueRef::Integer(i),
-                Some(RawBsonRef::Double(r)) => ValueRef::Real(r),
-                Some(RawBsonRef::String(text)) => ValueRef::Text(text.as_bytes()),
-                Some(RawBsonRef::Binary(binary)) => ValueRef::Blob(binary.bytes),
-                Some(_) => return None,
-            });
+    pub fn of_document(fields: &[String], document: &RawDocument) -> Option<Self> {
+        let mut values = Vec::with_capacity(fields.len());
+        for field in fields {
+            values.push(Part::of(document.get(field).ok()?.unwrap_or(RawBsonRef::Null))?);
         }
-        Self::new(columns.iter().map(String::as_str).zip(values))
+        Self::of_parts(fields.iter().map(String::as_str).zip(values))
     }
 }
 
@@ -76,19 +125,9 @@ pub fn absent(value: ValueRef<'_>) -> bool {
 fn canonical(value: ValueRef<'_>) -> ValueRef<'_> {
     match value {
         value if absent(value) => ValueRef::Null,
-        ValueRef::Real(real) if is_exact_integer(real) => {
-            #[expect(clippy::cast_possible_truncation, reason = "checked to be whole and in range")]
-            let whole = real as i64;
-            ValueRef::Integer(whole)
-        }
+        ValueRef::Real(real) => exact_integer(real).map_or(value, ValueRef::Integer),
         // As it arrives in MongoDB.
         ValueRef::Text(bytes) if std::str::from_utf8(bytes).is_err() => ValueRef::Blob(bytes),
         value => value,
     }
-}
-
-/// Whether the number is whole and fits 64 bits: then it equals one integer exactly.
-fn is_exact_integer(real: f64) -> bool {
-    const LIMIT: f64 = 9_223_372_036_854_775_808.0;
-    real.fract() == 0.0 && (-LIMIT..LIMIT).contains(&real)
 }

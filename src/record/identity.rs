@@ -6,7 +6,10 @@
 
 use mongodb::bson::oid::ObjectId;
 
+use super::conversion::convert;
 use super::digest::Digest;
+use super::duplicate::Part;
+use super::mapping::Field;
 use super::moment::created_seconds;
 use super::{DuplicateKey, Identity, KeyKind, Shape, ValueRef};
 
@@ -16,7 +19,10 @@ pub struct Fingerprinter {
     shape: Shape,
     identity: Identity,
     id_seed: Digest,
-    content_seed: Digest,
+    /// For all values as they are.
+    values_seed: Digest,
+    /// For what a mapping makes of them, if there is one.
+    mapped_seed: Option<Digest>,
 }
 
 impl Fingerprinter {
@@ -32,17 +38,41 @@ impl Fingerprinter {
             Identity::Content => "content",
             Identity::ContentAndRank => "content and rank",
         });
-        let mut content_seed = Digest::new("mongo-uplink content 1");
+        let mut values_seed = Digest::new("mongo-uplink content 1");
         for column in shape.columns() {
-            content_seed.text(column.as_str());
+            values_seed.text(column.as_str());
         }
-        Self { shape: shape.clone(), identity, id_seed, content_seed }
+        let mapped_seed = shape.plan.changes.then(|| {
+            let mut seed = Digest::new("mongo-uplink mapped content 1");
+            shape.plan.feed(shape.columns(), &mut seed);
+            seed
+        });
+        Self { shape: shape.clone(), identity, id_seed, values_seed, mapped_seed }
     }
 
-    /// The hash of all names and values: another one means that the row was changed.
+    /// The hash of all that arrives: names, values, and what the mapping makes of them. Another one means that the row's
+    /// document has to be written again. What doesn't arrive is no part of it.
     #[must_use]
     pub fn content(&self, values: &[ValueRef<'_>]) -> [u8; 16] {
-        let mut digest = self.content_seed.clone();
+        let Some(seed) = &self.mapped_seed else { return self.all(values) };
+        let mut digest = seed.clone();
+        for (value, field) in values.iter().zip(&self.shape.plan.fields) {
+            if field.is_some() {
+                digest.value(*value);
+            }
+        }
+        digest.finish()
+    }
+
+    /// What the row's equals among the rows have in common, whatever of it arrives: what ranks are counted by. `content` is
+    /// the row's own.
+    #[must_use]
+    pub fn equality(&self, values: &[ValueRef<'_>], content: [u8; 16]) -> [u8; 16] {
+        if self.mapped_seed.is_some() { self.all(values) } else { content }
+    }
+
+    fn all(&self, values: &[ValueRef<'_>]) -> [u8; 16] {
+        let mut digest = self.values_seed.clone();
         for value in values {
             digest.value(*value);
         }
@@ -97,11 +127,23 @@ impl Fingerprinter {
         }
     }
 
-    /// The row's duplicate key; `None` if the table has none, or all of its columns are NULL or empty.
+    /// The row's duplicate key, as its document has it; `None` if the table has none, or all of its columns are NULL or
+    /// empty. A row of which a part can't be converted has none: it isn't sent.
     #[must_use]
     pub fn duplicate_key(&self, values: &[ValueRef<'_>]) -> Option<DuplicateKey> {
         let columns = &self.shape.duplicate;
-        DuplicateKey::new(columns.iter().map(|&column| (self.shape.name(column), values[column])))
+        let mut converted = Vec::new();
+        for &column in columns {
+            let Field { name, to } = self.shape.plan.fields[column].as_ref()?;
+            let value = to.map(|to| convert(values[column], to, usize::MAX)).transpose().ok()?;
+            converted.push((name.as_str(), values[column], value));
+        }
+        let parts = converted.iter().map(|(name, value, converted)| {
+            let part =
+                converted.as_ref().map_or(Some(Part::Plain(*value)), |c| Part::of(c.as_raw_bson_ref()));
+            part.map(|part| (*name, part))
+        });
+        DuplicateKey::of_parts(parts.collect::<Option<Vec<_>>>()?.into_iter())
     }
 }
 

@@ -2,26 +2,34 @@
 //!
 //! What holds:
 //! - the same row gives the same `_id`, content hash and duplicate key, for ever: test vectors freeze them;
-//! - a value keeps its SQLite storage class on its way into BSON, and no byte is lost;
+//! - a value keeps its SQLite storage class on its way into BSON, and no byte is lost; where the configuration names
+//!   another type, a value that can't become it is told and never altered;
+//! - what is configured about columns changes no `_id`;
 //! - nothing here reads a clock, a file or the network.
 
+mod conversion;
 mod digest;
 mod document;
 mod duplicate;
 mod identity;
+mod mapping;
 mod moment;
 mod shape;
 mod sql;
 mod value;
 
+pub use conversion::Type;
 pub use document::{
-    EXPORT_VERSION, Provenance, bson, columns, document, metadata, original_id, shown, without_duplicate_key,
+    EXPORT_VERSION, Provenance, Refusal, bson, document, metadata, original_id, shown, without_duplicate_key,
 };
 pub use duplicate::{DuplicateKey, absent};
 pub use identity::{Fingerprinter, host_id};
+pub use mapping::{Mapping, RESERVED, UnusableColumn};
 pub use moment::{created_seconds, is_older};
-pub use shape::{Identity, KeyKind, Shape, UnusableColumn};
+pub use shape::{Identity, KeyKind, Shape};
 pub use value::{Position, Value, ValueRef};
 
+#[cfg(test)]
+mod mapped_tests;
 #[cfg(test)]
 mod tests;

@@ -21,35 +21,10 @@ pub fn created_seconds(value: ValueRef<'_>) -> Option<u32> {
 /// Whether the row's time is older than the copy's. Two times, or two numbers, can be compared; of anything else
 /// nobody can say that it is older.
 #[must_use]
-pub fn is_older(row: ValueRef<'_>, copy: &Bson) -> bool {
-    #[expect(clippy::cast_precision_loss, reason = "a time as a number stays far below 2^53")]
-    let row = match row {
-        ValueRef::Integer(i) => Moment::Number(i as f64),
-        ValueRef::Real(r) => Moment::Number(r),
-        ValueRef::Text(bytes) => match std::str::from_utf8(bytes).ok().and_then(parse) {
-            Some(time) => Moment::Time(time),
-            None => return false,
-        },
-        ValueRef::Null | ValueRef::Blob(_) => return false,
-    };
-    #[expect(clippy::cast_precision_loss, reason = "a time as a number stays far below 2^53")]
-    let copy = match copy {
-        Bson::Int32(i) => Moment::Number(f64::from(*i)),
-        Bson::Int64(i) => Moment::Number(*i as f64),
-        Bson::Double(r) => Moment::Number(*r),
-        Bson::String(text) => match parse(text) {
-            Some(time) => Moment::Time(time),
-            None => return false,
-        },
-        Bson::DateTime(time) => match Timestamp::from_millisecond(time.timestamp_millis()) {
-            Ok(time) => Moment::Time(time),
-            Err(_) => return false,
-        },
-        _ => return false,
-    };
-    match (row, copy) {
-        (Moment::Number(row), Moment::Number(copy)) => row < copy,
-        (Moment::Time(row), Moment::Time(copy)) => row < copy,
+pub fn is_older(row: &Bson, copy: &Bson) -> bool {
+    match (Moment::of(row), Moment::of(copy)) {
+        (Some(Moment::Number(row)), Some(Moment::Number(copy))) => row < copy,
+        (Some(Moment::Time(row)), Some(Moment::Time(copy))) => row < copy,
         _ => false,
     }
 }
@@ -59,7 +34,23 @@ enum Moment {
     Time(Timestamp),
 }
 
-fn parse(text: &str) -> Option<Timestamp> {
+impl Moment {
+    #[expect(clippy::cast_precision_loss, reason = "a time as a number stays far below 2^53")]
+    fn of(value: &Bson) -> Option<Self> {
+        match value {
+            Bson::Int32(i) => Some(Self::Number(f64::from(*i))),
+            Bson::Int64(i) => Some(Self::Number(*i as f64)),
+            Bson::Double(r) => Some(Self::Number(*r)),
+            Bson::Decimal128(decimal) => decimal.to_string().parse().ok().map(Self::Number),
+            Bson::String(text) => parse(text).map(Self::Time),
+            Bson::DateTime(time) => Timestamp::from_millisecond(time.timestamp_millis()).ok().map(Self::Time),
+            _ => None,
+        }
+    }
+}
+
+/// The time that a text reads as.
+pub(super) fn parse(text: &str) -> Option<Timestamp> {
     let (date, rest) = text.split_at_checked(10)?;
     shaped(date, "0000-00-00").then_some(())?;
     let rest = rest.strip_prefix(['T', ' '])?;
@@ -140,13 +131,17 @@ mod tests {
 
     #[test]
     fn only_what_can_be_compared_is_older() {
-        let text = |t: &'static str| ValueRef::Text(t.as_bytes());
-        let copy = Bson::String("2024-01-01T00:00:00.000Z".into());
-        assert!(is_older(text("2023-12-31 23:59:59"), &copy));
-        assert!(!is_older(text("2024-01-01 00:00:00"), &copy));
-        assert!(is_older(ValueRef::Integer(5), &Bson::Double(5.5)));
-        assert!(!is_older(ValueRef::Integer(5), &copy));
-        assert!(!is_older(ValueRef::Null, &copy));
-        assert!(!is_older(text("yesterday"), &copy));
+        let text = |t: &str| Bson::String(t.to_owned());
+        let copy = text("2024-01-01T00:00:00.000Z");
+        assert!(is_older(&text("2023-12-31 23:59:59"), &copy));
+        assert!(!is_older(&text("2024-01-01 00:00:00"), &copy));
+        assert!(is_older(&Bson::Int32(5), &Bson::Double(5.5)));
+        assert!(is_older(&Bson::Int64(5), &Bson::Decimal128("5.5".parse().unwrap())));
+        assert!(!is_older(&Bson::Int32(5), &copy));
+        assert!(!is_older(&Bson::Null, &copy));
+        assert!(!is_older(&text("yesterday"), &copy));
+        let date = Bson::DateTime(mongodb::bson::DateTime::from_millis(1_704_067_200_000));
+        assert!(is_older(&text("2023-12-31 23:59:59"), &date) && !is_older(&copy, &date));
+        assert!(is_older(&date, &text("2024-01-01T00:00:00.001Z")) && !is_older(&date, &copy));
     }
 }

@@ -1,6 +1,13 @@
-//! What is known of a table: its columns and which of them mean something.
+//! What is known of a table: its columns, which of them mean something, and what becomes of them.
 
+use std::sync::Arc;
+
+use mongodb::bson::Bson;
 use mongodb::bson::raw::CString;
+
+use super::conversion::convert;
+use super::mapping::{Field, Plan};
+use super::{Mapping, UnusableColumn, ValueRef};
 
 /// How rows of the table are told apart by SQLite.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,21 +38,11 @@ pub enum Identity {
     ContentAndRank,
 }
 
-/// Names that the exported document needs for itself.
-const RESERVED: [&str; 2] = ["_id", "export_metadata"];
-
-/// A column whose name can't be kept in a document.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("column {name:?} can't be exported: the name {why}; rename it, or export a table without it")]
-pub struct UnusableColumn {
-    name: String,
-    why: &'static str,
-}
-
 /// A table: column names in the table's own order, and the places of those that mean something.
 #[derive(Clone, Debug)]
 pub struct Shape {
     columns: Vec<CString>,
+    pub(super) plan: Arc<Plan>,
     /// How rows are told apart.
     pub key_kind: KeyKind,
     /// The primary key's columns, in the key's order. Empty if there is none.
@@ -59,20 +56,30 @@ pub struct Shape {
 }
 
 impl Shape {
-    /// A table of these columns, of which none means anything yet.
+    /// A table of these columns, of which none means anything yet, and all arrive as they are.
     ///
     /// # Errors
     /// A name that the exported document needs for itself, or that BSON can't hold.
     pub fn new(names: &[String], key_kind: KeyKind, key: Vec<usize>) -> Result<Self, UnusableColumn> {
-        let mut columns = Vec::with_capacity(names.len());
-        for name in names {
-            let unusable = |why| UnusableColumn { name: name.clone(), why };
-            if RESERVED.contains(&name.as_str()) {
-                return Err(unusable("is needed by the exported document itself"));
-            }
-            columns.push(CString::try_from(name.as_str()).map_err(|_| unusable("holds a NUL"))?);
-        }
-        Ok(Self { columns, key_kind, key, created: None, updated: None, duplicate: Vec::new() })
+        Self::mapped(names, key_kind, key, &Mapping::default())
+    }
+
+    /// The same, of which arrives what the mapping says.
+    ///
+    /// # Errors
+    /// Names in the document that it needs for itself, that BSON can't hold, or that are there twice.
+    pub fn mapped(
+        names: &[String],
+        key_kind: KeyKind,
+        key: Vec<usize>,
+        mapping: &Mapping,
+    ) -> Result<Self, UnusableColumn> {
+        let plan = Arc::new(Plan::new(names, mapping)?);
+        let columns = names.iter().map(|name| {
+            CString::try_from(name.as_str()).map_err(|_| UnusableColumn::new(name, "its name holds a NUL"))
+        });
+        let columns = columns.collect::<Result<_, _>>()?;
+        Ok(Self { columns, plan, key_kind, key, created: None, updated: None, duplicate: Vec::new() })
     }
 
     /// What a row's `_id` is made of, in this table.
@@ -102,5 +109,37 @@ impl Shape {
     #[must_use]
     pub fn find(&self, name: &str) -> Option<usize> {
         self.columns.iter().position(|column| column.as_str() == name)
+    }
+
+    /// The name of the column's field in the document; `None` if the column doesn't arrive.
+    #[must_use]
+    pub fn field(&self, column: usize) -> Option<&str> {
+        self.plan.fields[column].as_ref().map(|field| field.name.as_str())
+    }
+
+    /// The names that the duplicate key's columns have in the document.
+    #[must_use]
+    pub fn duplicate_fields(&self) -> Vec<String> {
+        self.duplicate.iter().filter_map(|&column| self.field(column)).map(str::to_owned).collect()
+    }
+
+    /// The name that the column of the last change has in the document, if it is there.
+    #[must_use]
+    pub fn updated_field(&self) -> Option<String> {
+        self.updated.and_then(|column| self.field(column)).map(str::to_owned)
+    }
+
+    /// When the row was changed last, as its document says it; null if it doesn't.
+    #[must_use]
+    pub fn updated_value(&self, values: &[ValueRef<'_>]) -> Bson {
+        let Some(column) = self.updated else { return Bson::Null };
+        match &self.plan.fields[column] {
+            None => Bson::Null,
+            Some(Field { to: None, .. }) => super::bson(values[column]),
+            Some(Field { to: Some(to), .. }) => convert(values[column], *to, usize::MAX)
+                .ok()
+                .and_then(|value| Bson::try_from(value).ok())
+                .unwrap_or(Bson::Null),
+        }
     }
 }

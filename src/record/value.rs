@@ -68,6 +68,13 @@ impl Value {
     }
 }
 
+/// The whole number that the float is exactly, if it fits 64 bits.
+pub(super) fn exact_integer(real: f64) -> Option<i64> {
+    const LIMIT: f64 = 9_223_372_036_854_775_808.0;
+    #[expect(clippy::cast_possible_truncation, reason = "checked to be whole and in range")]
+    (real.fract() == 0.0 && (-LIMIT..LIMIT).contains(&real)).then_some(real as i64)
+}
+
 /// Where a row stands in its table: what a scan goes by and what the ledger is keyed by. It may move (a `VACUUM`
 /// moves implicit rowids) and may be used again; it is never a row's identity.
 #[derive(Clone, Debug, PartialEq)]

@@ -37,6 +37,16 @@ pub enum SourceError {
     /// A column can't be exported as it is.
     #[error(transparent)]
     Column(#[from] UnusableColumn),
+    /// A column that is to be left out isn't there, but nearly is.
+    #[error(
+        "columns.exclude names column {column:?}, which the table lacks; did you mean {near:?}? Nothing is exported until that is clear"
+    )]
+    Slip {
+        /// The column as it is configured.
+        column: String,
+        /// The column that may be meant.
+        near: String,
+    },
     /// A transaction of the application is in the way, or was left behind by a crash.
     #[error("{0}")]
     Busy(&'static str),

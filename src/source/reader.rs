@@ -71,6 +71,12 @@ impl Reader {
         &self.table.missing_duplicate
     }
 
+    /// Columns that the configuration of columns names and the table lacks, each as `key: column`.
+    #[must_use]
+    pub fn missing_mapped_columns(&self) -> &[String] {
+        &self.table.missing_mapped
+    }
+
     /// What the files look like now.
     ///
     /// # Errors

@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::SourceError;
 use crate::config;
-use crate::record::{KeyKind, Shape};
+use crate::record::{KeyKind, Mapping, Shape};
 
 /// Names of the rowid, of which a table may use up to three for columns of its own.
 const ROWID_NAMES: [&str; 3] = ["rowid", "_rowid_", "oid"];
@@ -20,6 +20,8 @@ pub(super) struct Table {
     pub(super) schema_version: i64,
     /// The duplicate key's columns that the table lacks.
     pub(super) missing_duplicate: Vec<String>,
+    /// Columns that the mapping names and the table lacks, with the configuration's key that names them.
+    pub(super) missing_mapped: Vec<String>,
 }
 
 impl Table {
@@ -84,7 +86,8 @@ impl Table {
             })?),
         };
 
-        let mut shape = Shape::new(&names, key_kind, key)?;
+        let missing_mapped = missing_mapped(&sqlite.mapping, &names)?;
+        let mut shape = Shape::mapped(&names, key_kind, key, &sqlite.mapping)?;
         shape.created = shape.find(&sqlite.created_column);
         shape.updated = shape.find(&sqlite.updated_column);
         let missing_duplicate: Vec<String> =
@@ -93,8 +96,33 @@ impl Table {
             shape.duplicate = duplicate_key.iter().filter_map(|name| shape.find(name)).collect();
         }
         let schema_version = schema_version(connection).map_err(fail)?;
-        Ok(Self { shape, rowid, schema_version, missing_duplicate })
+        Ok(Self { shape, rowid, schema_version, missing_duplicate, missing_mapped })
     }
+}
+
+/// The columns that the mapping names and the table lacks: no reason to stop, as an application may drop a column.
+///
+/// # Errors
+/// One that is to be left out is nearly the name of a column that would be exported: what left the host by a slip of the
+/// pen can't be called back.
+fn missing_mapped(mapping: &Mapping, columns: &[String]) -> Result<Vec<String>, SourceError> {
+    let missing: Vec<_> =
+        mapping.named().filter(|(_, name)| !columns.iter().any(|column| column == name)).collect();
+    for &(_, name) in missing.iter().filter(|(key, _)| *key == "columns.exclude") {
+        let exported = columns.iter().map(String::as_str);
+        let exported = exported.filter(|column| mapping.lets_through(column) && may_be_meant(name, column));
+        if let Some(near) = config::nearest(name, exported) {
+            return Err(SourceError::Slip { column: name.to_owned(), near: near.to_owned() });
+        }
+    }
+    Ok(missing.into_iter().map(|(key, name)| format!("{key}: {name}")).collect())
+}
+
+/// Whether one name may be a slip for the other at all: `address2` is a column of its own beside `address1`, and among names
+/// of a few letters each is near to each.
+fn may_be_meant(name: &str, column: &str) -> bool {
+    let letters = |name: &str| name.replace(|c: char| c.is_ascii_digit(), "");
+    name.eq_ignore_ascii_case(column) || (column.len() > 3 && letters(name) != letters(column))
 }
 
 /// SQLite's schema cookie.

@@ -21,6 +21,7 @@ mod idle;
 mod ledger;
 mod leftovers;
 mod logs;
+mod mapping;
 mod names;
 mod network;
 mod pace;
