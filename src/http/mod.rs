@@ -10,13 +10,16 @@
 //! | POST | `/api/export/pause`, `/api/export/resume` | whether exports start by themselves |
 //! | POST | `/api/export/stop` | ends the running export at its next batch boundary |
 //! | GET | `/api/export/connectivity` | the link to MongoDB |
+//! | GET | `/api/export/connectivity/history` | the link in the last 24 hours |
 //! | GET | `/api/export/history` | past exports, the latest first; `limit` |
 //! | GET | `/api/export/records` | rows that aren't in the collection, and why; `outcome`, `after`, `limit` |
 //! | POST | `/api/export/records/retry` | lets rejected rows be sent again |
 //! | GET | `/live` | whether the process answers |
 //! | GET | `/ready` | whether the loop runs |
+//! | GET | `/metrics` | what is counted, for Prometheus |
+//! | GET | `/openapi.json` | the description of all this |
 //!
-//! What holds: every answer has the keys `success`, `message`, `data`, `error`, in this order; HEAD works where GET
+//! What holds: every JSON answer but the description has the keys `success`, `message`, `data`, `error`, in this order; HEAD works where GET
 //! does; GET changes nothing; a request that is refused changed nothing. (What isn't HTTP, or has a head of more than
 //! 16 KiB, never gets here: it is answered without a body.)
 //!
@@ -31,11 +34,14 @@
 //! | 500 | a mistake of our own |
 //! | 503 | MongoDB, SQLite or the loop can't be used |
 
+mod answers;
 mod api;
 mod brakes;
 mod edge;
 mod envelope;
 mod guard;
+mod observe;
+mod openapi;
 mod past;
 mod query;
 mod server;
@@ -45,6 +51,8 @@ use std::io;
 use axum::Router;
 use axum::routing::{get, post};
 use tokio::net::TcpListener;
+
+pub use openapi::description;
 
 use crate::supervisor::control::Control;
 
@@ -74,8 +82,11 @@ fn router(control: Control) -> Router {
         .route("/api/export/history", get(past::history))
         .route("/api/export/records", get(past::records))
         .route("/api/export/records/retry", post(past::retry))
+        .route("/api/export/connectivity/history", get(api::link_history))
         .route("/live", get(api::live))
         .route("/ready", get(api::ready))
+        .route("/metrics", get(observe::metrics))
+        .route("/openapi.json", get(openapi::openapi))
         .fallback(api::not_found)
         .method_not_allowed_fallback(api::method_not_allowed)
         .with_state(control)
