@@ -10,7 +10,9 @@ use figment::value::Value;
 use super::key::{FREE, Free, KEYS, Key};
 use super::place::Place;
 use super::rule::Setting;
-use super::{Config, ConfigError, Problem, Shown, Sources, assemble, columns, layer, names, secret_file, show};
+use super::{
+    Config, ConfigError, Problem, Shown, Sources, assemble, columns, layer, names, secret_file, show,
+};
 
 /// Where a value comes from. The order is the precedence: later wins.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

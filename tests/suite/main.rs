@@ -24,6 +24,7 @@ mod logs;
 mod mapping;
 mod names;
 mod network;
+mod observe;
 mod pace;
 mod process;
 mod readme;
