@@ -6,6 +6,7 @@ mod support;
 
 mod api;
 mod brakes;
+mod commands;
 mod configuration;
 mod delivery;
 mod documents;
