@@ -3,7 +3,7 @@
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-use mongo_uplink::cli::{Cli, Command, RecordsError, check, records};
+use mongo_uplink::cli::{self, Cli, Command, CommandError, Finding, RecordsError, check, records};
 use mongo_uplink::config::{Config, ConfigError, Sources};
 use mongo_uplink::{app, telemetry};
 
@@ -13,26 +13,42 @@ fn main() -> ExitCode {
     match cli.command() {
         Command::Run(_) => run(&sources),
         Command::Check(_) => match check(&sources) {
-            Ok(text) => say(&text),
+            Ok(text) => say(text.as_bytes()),
             Err(error) => misconfigured(&error),
         },
         Command::Records(wanted) => match records(&sources, &wanted) {
-            Ok(text) => say(&text),
+            Ok(text) => say(text.as_bytes()),
             Err(RecordsError::Config(error)) => misconfigured(&error),
-            Err(error) => {
-                complain(&format!("mongo-uplink: {error}"));
-                ExitCode::FAILURE
-            }
+            Err(error) => failed(&error),
         },
+        Command::Export(wanted) => done(cli::export(&sources, &wanted)),
+        Command::Status(wanted) => done(cli::status(&sources, &wanted)),
+        Command::Completions(wanted) => say(&cli::completions(&wanted)),
+        Command::Man(_) => cli::man().map_or_else(|error| failed(&error), |page| say(&page)),
     }
 }
 
 /// Where standard output is closed or full, that is a failure: `print!` would panic.
-fn say(text: &str) -> ExitCode {
-    match io::stdout().write_all(text.as_bytes()) {
+fn say(text: &[u8]) -> ExitCode {
+    match io::stdout().write_all(text) {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
     }
+}
+
+/// The exit code of a command that has said itself what it found.
+fn done(result: Result<Finding, CommandError>) -> ExitCode {
+    match result {
+        Ok(Finding::Well) => ExitCode::SUCCESS,
+        Ok(Finding::Wrong) => ExitCode::FAILURE,
+        Err(CommandError::Config(error)) => misconfigured(&error),
+        Err(error) => failed(&error),
+    }
+}
+
+fn failed(error: &dyn std::error::Error) -> ExitCode {
+    complain(&format!("mongo-uplink: {error}"));
+    ExitCode::FAILURE
 }
 
 fn run(sources: &Sources) -> ExitCode {

@@ -5,7 +5,13 @@
 //! - Exit codes: 0 well, 1 failed, 2 the command line itself can't be read, 78 the configuration is wrong.
 
 mod check;
+mod daemon;
+mod error;
+mod export;
+mod manual;
 mod records;
+mod status;
+mod voice;
 
 use std::convert::Infallible;
 use std::path::PathBuf;
@@ -13,7 +19,12 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 pub use check::check;
+pub use daemon::Unanswered;
+pub use error::{CommandError, Finding};
+pub use export::{Export, export};
+pub use manual::{Completions, completions, man};
 pub use records::{Records, RecordsError, records};
+pub use status::{Status, status};
 
 use crate::config::{Secret, Sources};
 
@@ -64,8 +75,16 @@ pub enum Command {
     Run(Options),
     /// Check the configuration, and show where each value comes from.
     Check(Options),
-    /// List the rows that are not in the collection, and why; or let the rejected ones be sent again.
+    /// Export every row once, now: by the daemon if it runs, else without it.
+    Export(Export),
+    /// Tell how the daemon is doing; if none runs, what is remembered.
+    Status(Status),
+    /// List the rows that are not in the collection, and why; or let rejected and held ones be sent again.
     Records(Records),
+    /// Print completions for a shell, to be put where it looks for them.
+    Completions(Completions),
+    /// Print the man page, to be put into man1.
+    Man(Options),
 }
 
 /// Where the configuration comes from. May stand before and behind the command; not a global option, because of those
@@ -105,8 +124,11 @@ impl Cli {
     fn added_to(&self, sources: Sources) -> Sources {
         let command = self.command();
         let behind = match &command {
-            Command::Run(behind) | Command::Check(behind) => behind,
+            Command::Run(behind) | Command::Check(behind) | Command::Man(behind) => behind,
+            Command::Export(export) => export.options(),
+            Command::Status(status) => status.options(),
             Command::Records(records) => records.options(),
+            Command::Completions(completions) => completions.options(),
         };
         behind.added_to(self.options.added_to(sources))
     }

@@ -40,7 +40,7 @@ pub struct Records {
 
 #[derive(Clone, Debug, Subcommand)]
 enum Action {
-    /// Let the rejected rows be sent again: at once if the daemon runs, else when it starts.
+    /// Let rejected and held rows be sent again: at once if the daemon runs, else when it starts.
     Retry(Options),
 }
 
@@ -50,6 +50,8 @@ enum Wanted {
     Rejected,
     /// Left out, because another document has the same duplicate key.
     Duplicate,
+    /// Taken back by a rollback, and not sent again by itself.
+    Held,
 }
 
 /// Why there is nothing to tell of the rows.
@@ -91,15 +93,16 @@ pub fn records(sources: &Sources, wanted: &Records) -> Result<String, RecordsErr
 }
 
 fn retry(directory: &Path) -> Result<String, LedgerError> {
-    let released = Ledger::open_to_write(directory)?.release_rejected()?;
+    let released = Ledger::open_to_write(directory)?.release()?;
     ledger::call(directory).map_err(|source| LedgerError::File { path: directory.to_owned(), source })?;
-    Ok(format!("{released} rejected rows will be sent again.\n"))
+    Ok(format!("{released} rejected or held rows will be sent again.\n"))
 }
 
 fn list(directory: &Path, wanted: &Records) -> Result<String, LedgerError> {
     let outcome = wanted.outcome.map(|wanted| match wanted {
         Wanted::Rejected => Outcome::Rejected,
         Wanted::Duplicate => Outcome::Duplicate,
+        Wanted::Held => Outcome::Held,
     });
     let page = Ledger::open_to_read(directory)?.remarks(outcome, wanted.after.as_ref(), wanted.limit)?;
     if wanted.json {
@@ -118,10 +121,10 @@ fn table(page: &Remarks) -> String {
     let width = page.records.iter().map(|row| row.key.chars().count()).max().unwrap_or(0).max(3);
     let mut text = format!("{:width$}  OUTCOME    TRIED  LAST                      REASON\n", "KEY");
     for row in &page.records {
-        let outcome = if row.outcome == Outcome::Rejected { "rejected " } else { "duplicate" };
+        let outcome = row.outcome.as_str();
         let (key, tried, last) = (shown(&row.key), row.attempts, row.last_at.to_string());
         // Writing to a String can't fail.
-        let _ = writeln!(text, "{key:width$}  {outcome}  {tried:>5}  {last:24}  {}", reason(row));
+        let _ = writeln!(text, "{key:width$}  {outcome:9}  {tried:>5}  {last:24}  {}", reason(row));
     }
     if let Some(next) = &page.next {
         let _ = writeln!(text, "More: --after \"{next}\"");

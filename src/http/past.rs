@@ -61,7 +61,7 @@ impl From<LedgerRefusal> for Envelope {
 fn record_query(uri: &Uri) -> Result<RemarkQuery, InvalidQuery> {
     let pairs = pairs(uri)?;
     Ok(RemarkQuery {
-        outcome: one(&pairs, "outcome", "rejected or duplicate", outcome)?,
+        outcome: one(&pairs, "outcome", "rejected, duplicate or held", outcome)?,
         after: one(&pairs, "after", "what a page of records gave as next", |text| Some(text.to_owned()))?,
         limit: limit(&pairs)?.unwrap_or(RECORDS),
     })
@@ -75,6 +75,7 @@ fn outcome(text: &str) -> Option<Outcome> {
     match text {
         "rejected" => Some(Outcome::Rejected),
         "duplicate" => Some(Outcome::Duplicate),
+        "held" => Some(Outcome::Held),
         _ => None,
     }
 }

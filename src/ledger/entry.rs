@@ -3,7 +3,7 @@
 use mongodb::bson::Bson;
 use mongodb::bson::oid::ObjectId;
 use rusqlite::types::Value;
-use rusqlite::{OptionalExtension as _, params};
+use rusqlite::{OptionalExtension as _, Transaction, params};
 
 use super::run::set_progress;
 use super::{Ledger, LedgerError};
@@ -196,31 +196,41 @@ impl Ledger {
                     .prepare_cached("DELETE FROM remark WHERE position = ?1")?
                     .execute([record.position])?;
             } else {
-                transaction
-                    .prepare_cached(
-                        // Another id: another row stands here now, with a history of its own.
-                        "INSERT INTO remark VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 1, ?8, ?8) ON CONFLICT DO UPDATE SET
-                         attempts = CASE WHEN id = excluded.id THEN attempts + 1 ELSE 1 END,
-                         first_at = CASE WHEN id = excluded.id THEN first_at ELSE excluded.first_at END,
-                         id = excluded.id, key = excluded.key, outcome = excluded.outcome, code = excluded.code,
-                         detail = excluded.detail, duplicate_of = excluded.duplicate_of,
-                         last_at = excluded.last_at",
-                    )?
-                    .execute(params![
-                        record.position,
-                        record.id.bytes(),
-                        record.key,
-                        outcome_code(record.outcome),
-                        record.code,
-                        record.detail,
-                        record.duplicate_of.and_then(stored_id),
-                        now.as_millis(),
-                    ])?;
+                remark_upon(&transaction, record, now)?;
             }
         }
         transaction.commit()?;
         Ok(released)
     }
+}
+
+/// Remembers what there is to tell of a row that isn't in the collection.
+pub(super) fn remark_upon(
+    transaction: &Transaction<'_>,
+    record: &Record<'_>,
+    now: Timestamp,
+) -> Result<(), LedgerError> {
+    transaction
+        .prepare_cached(
+            // Another id: another row stands here now, with a history of its own.
+            "INSERT INTO remark VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 1, ?8, ?8) ON CONFLICT DO UPDATE SET
+             attempts = CASE WHEN id = excluded.id THEN attempts + 1 ELSE 1 END,
+             first_at = CASE WHEN id = excluded.id THEN first_at ELSE excluded.first_at END,
+             id = excluded.id, key = excluded.key, outcome = excluded.outcome, code = excluded.code,
+             detail = excluded.detail, duplicate_of = excluded.duplicate_of,
+             last_at = excluded.last_at",
+        )?
+        .execute(params![
+            record.position,
+            record.id.bytes(),
+            record.key,
+            outcome_code(record.outcome),
+            record.code,
+            record.detail,
+            record.duplicate_of.and_then(stored_id),
+            now.as_millis(),
+        ])?;
+    Ok(())
 }
 
 /// Codes that differ in four bits from each other: one that is flipped gives none of them.
@@ -229,13 +239,12 @@ pub(super) fn outcome_code(outcome: Outcome) -> i64 {
         Outcome::Exported => 0x33,
         Outcome::Duplicate => 0x55,
         Outcome::Rejected => 0x66,
+        Outcome::Held => 0x0f,
     }
 }
 
 pub(super) fn outcome_of(code: i64) -> Option<Outcome> {
-    [Outcome::Exported, Outcome::Duplicate, Outcome::Rejected]
-        .into_iter()
-        .find(|outcome| outcome_code(*outcome) == code)
+    Outcome::ALL.into_iter().find(|outcome| outcome_code(*outcome) == code)
 }
 
 /// An `_id` as it is kept: an ObjectId by its bytes, another one as extended JSON; `None` if that is long.

@@ -31,6 +31,14 @@ pub fn take(directory: &Path) -> Result<Option<File>, Taken> {
     }
 }
 
+/// Whether somebody works with this directory. Makes nothing.
+#[must_use]
+pub fn is_taken(directory: &Path) -> bool {
+    // For reading: whoever may only look at the directory can ask, too.
+    let Ok(file) = File::open(directory.join(LOCK)) else { return false };
+    matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -39,10 +47,13 @@ mod tests {
     fn a_directory_is_taken_once_and_free_again_afterwards() {
         let temp = tempfile::tempdir().unwrap();
         let directory = temp.path().join("state");
+        assert!(!is_taken(&directory));
         let held = take(&directory).unwrap();
         assert!(held.is_some());
         assert_eq!(take(&directory).unwrap_err(), Taken(directory.clone()));
+        assert!(is_taken(&directory));
         drop(held);
+        assert!(!is_taken(&directory));
         assert!(take(&directory).unwrap().is_some());
     }
 

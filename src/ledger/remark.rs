@@ -90,24 +90,45 @@ impl Ledger {
         Ok((count(Outcome::Duplicate)?, count(Outcome::Rejected)?))
     }
 
-    /// Forgets what became of the rejected rows, so that the next full comparison sends them again. What there is to
-    /// tell of them stays until then. Answers how many there were.
+    /// How many rows are remembered, by what became of them.
     ///
     /// # Errors
     /// See [`LedgerError`].
-    pub fn release_rejected(&mut self) -> Result<u64, LedgerError> {
-        let sql = format!(
-            "DELETE FROM entry WHERE position IN (SELECT remark.position FROM remark JOIN entry USING (position)
-             WHERE remark.outcome = {} LIMIT {RELEASED_AT_ONCE})",
-            outcome_code(Outcome::Rejected)
-        );
+    pub fn outcome_counts(&self) -> Result<Vec<(Outcome, u64)>, LedgerError> {
+        let mut counts: Vec<(Outcome, u64)> = Outcome::ALL.into_iter().map(|outcome| (outcome, 0)).collect();
+        let mut statement =
+            self.connection.prepare_cached("SELECT outcome, count(*) FROM entry GROUP BY outcome")?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let outcome = outcome_of(row.get(0)?).ok_or(LedgerError::Damaged)?;
+            let count: i64 = row.get(1)?;
+            counts.iter_mut().filter(|(of, _)| *of == outcome).for_each(|(_, n)| *n = count.unsigned_abs());
+        }
+        Ok(counts)
+    }
+
+    /// Forgets what became of the rejected rows and of those that are held, so that the next full comparison sends them
+    /// again. What there is to tell of them stays until then. Answers how many there were.
+    ///
+    /// # Errors
+    /// See [`LedgerError`].
+    pub fn release(&mut self) -> Result<u64, LedgerError> {
         let mut released = 0;
-        loop {
-            match self.connection.prepare_cached(&sql)?.execute([])? {
-                0 => return Ok(released),
-                some => released += some as u64,
+        // One after the other: the index of the rejected ones serves only a question about them.
+        for outcome in [Outcome::Rejected, Outcome::Held] {
+            let sql = format!(
+                "DELETE FROM entry WHERE position IN (SELECT remark.position FROM remark JOIN entry USING (position)
+                 WHERE remark.outcome = {} LIMIT {RELEASED_AT_ONCE})",
+                outcome_code(outcome)
+            );
+            loop {
+                match self.connection.prepare_cached(&sql)?.execute([])? {
+                    0 => break,
+                    some => released += some as u64,
+                }
             }
         }
+        Ok(released)
     }
 }
 

@@ -64,6 +64,24 @@ pub enum Outcome {
     Duplicate,
     /// Refused by MongoDB; kept, with the reason, for retry.
     Rejected,
+    /// Its document was taken back by a rollback; not sent again by itself.
+    Held,
+}
+
+impl Outcome {
+    /// Every outcome.
+    pub const ALL: [Self; 4] = [Self::Exported, Self::Duplicate, Self::Rejected, Self::Held];
+
+    /// The word used in JSON and on the command line.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Exported => "exported",
+            Self::Duplicate => "duplicate",
+            Self::Rejected => "rejected",
+            Self::Held => "held",
+        }
+    }
 }
 
 /// Counters of one export. `processed = successful + failed + skipped <= total`, always.

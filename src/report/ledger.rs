@@ -87,7 +87,7 @@ impl PastExport {
 pub struct Remark {
     /// Its key, as people know it.
     pub key: String,
-    /// `duplicate` or `rejected`.
+    /// `duplicate`, `rejected` or `held`.
     pub outcome: Outcome,
     /// Why, without any value of the row.
     pub reason: String,

@@ -84,6 +84,6 @@ impl Services for Checks {
     }
 
     fn release(&self) -> Answer<'_, Result<u64, LedgerRefusal>> {
-        Box::pin(self.ledger(|store| store.with(Ledger::release_rejected)))
+        Box::pin(self.ledger(|store| store.with(Ledger::release)))
     }
 }

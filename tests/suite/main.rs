@@ -7,6 +7,7 @@ mod support;
 mod api;
 mod booted;
 mod brakes;
+mod commands;
 mod configuration;
 mod delivery;
 mod documents;

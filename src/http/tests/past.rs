@@ -137,7 +137,10 @@ fn a_wrong_limit_outcome_or_cursor_is_refused_by_name() {
         ("history?limit=1001", format!(r#"limit is "1001": {limit}"#)),
         ("history?limit=ten", format!(r#"limit is "ten": {limit}"#)),
         ("records?limit=", format!("limit is empty: {limit}")),
-        ("records?outcome=exported", r#"outcome is "exported": rejected or duplicate is allowed"#.to_owned()),
+        (
+            "records?outcome=exported",
+            r#"outcome is "exported": rejected, duplicate or held is allowed"#.to_owned(),
+        ),
         (
             "records?after=nonsense",
             r#"after is "nonsense": what a page of records gave as next is allowed"#.to_owned(),

@@ -46,7 +46,7 @@ fn survives(directory: &Path) -> LedgerState {
         assert!(round < 3);
     }
     store.with(|ledger| ledger.remarks(None, None, 1000)).unwrap();
-    store.with(Ledger::release_rejected).unwrap();
+    store.with(Ledger::release).unwrap();
     store.state()
 }
 

@@ -44,8 +44,8 @@ fn another_row_at_the_same_place_has_a_history_of_its_own() {
 fn released_rows_are_pending_and_stay_in_the_list_until_they_are_dealt_with() {
     let mut ledger = ledger();
     record(&mut ledger, &rows(130), 10).unwrap();
-    assert_eq!(ledger.release_rejected().unwrap(), 10);
-    assert_eq!(ledger.release_rejected().unwrap(), 0, "they are released already");
+    assert_eq!(ledger.release().unwrap(), 10);
+    assert_eq!(ledger.release().unwrap(), 0, "they are released already");
     assert_eq!(ledger.remark_counts().unwrap(), (12, 10));
     assert_eq!(ledger.entry(at(13)).unwrap(), None);
     assert_eq!(ledger.entry(at(10)).unwrap().unwrap().outcome, Outcome::Duplicate);

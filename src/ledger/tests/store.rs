@@ -155,7 +155,7 @@ fn the_command_line_can_release_rows_beside_the_daemon_and_call_it() {
     let temp = tempfile::tempdir().unwrap();
     let (store, _) = in_use(temp.path());
     assert_eq!(Ledger::open_to_read(temp.path()).unwrap().remark_counts().unwrap(), (56, 46));
-    assert_eq!(Ledger::open_to_write(temp.path()).unwrap().release_rejected().unwrap(), 46);
+    assert_eq!(Ledger::open_to_write(temp.path()).unwrap().release().unwrap(), 46);
     assert!(!was_called(temp.path()));
     call(temp.path()).unwrap();
     assert!(was_called(temp.path()) && !was_called(temp.path()));

@@ -1,0 +1,58 @@
+use std::io::{BufRead as _, BufReader};
+
+use super::{at_a_port, run};
+use crate::scene::{Scene, wait_completed};
+
+#[test]
+fn the_status_is_the_daemon_s_own_while_it_runs_and_its_memory_s_afterwards() {
+    let mut scene = Scene::new("command_status");
+    let daemon = at_a_port(&scene).prepare();
+    let never = run(&daemon, &["status"]);
+    assert_eq!((never.code, never.err.as_str()), (Some(1), ""), "{never:?}");
+    assert_eq!(never.out, "No daemon works with this state directory.\nNone has yet.\n");
+
+    scene.app.insert_inquiries(20);
+    scene.app.insert_duplicates(2);
+    daemon.start();
+    scene.wait_count(20);
+    let status = wait_completed(&daemon);
+    let told = run(&daemon, &["status", "--json"]);
+    assert_eq!((told.code, told.err.as_str()), (Some(0), ""), "{told:?}");
+    assert_eq!(told.json()["export"], status);
+    assert_eq!(
+        (&told.json()["running"], &told.json()["connectivity"]["state"]),
+        (&true.into(), &"online".into())
+    );
+    let told = run(&daemon, &["status"]);
+    assert!(told.out.starts_with("The daemon runs. MongoDB: online\nLast export: export_"), "{told:?}");
+    assert!(told.out.contains("20 sent, 2 skipped (2 duplicates), 0 refused"), "{told:?}");
+
+    daemon.terminate();
+    let told = run(&daemon, &["status"]);
+    assert_eq!(told.code, Some(1));
+    assert!(
+        told.out.contains("Rows that were dealt with: 20 exported, 2 duplicate, 0 rejected, 0 held\n"),
+        "{told:?}"
+    );
+    let told = run(&daemon, &["status", "--json"]).json();
+    assert_eq!((&told["running"], &told["rows"]["exported"]), (&false.into(), &20.into()));
+    assert_eq!(told["last_export"]["export_id"], status["export_id"]);
+}
+
+#[test]
+fn who_watches_is_told_of_each_export_until_the_daemon_ends() {
+    let mut scene = Scene::new("command_watch");
+    scene.app.insert_inquiries(5);
+    let daemon = at_a_port(&scene).start();
+    scene.wait_count(5);
+    wait_completed(&daemon);
+    let mut watching = daemon.command().args(["status", "--watch"]).spawn().expect("the program starts");
+    let mut lines =
+        BufReader::new(watching.stdout.take().expect("stdout is piped")).lines().map_while(Result::ok);
+    assert!(lines.any(|line| line.contains(" 5 sent, ")), "the last export");
+    scene.app.insert_inquiries(7);
+    assert!(lines.any(|line| line.contains(" 7 sent, ")), "the next one");
+    daemon.terminate();
+    assert!(lines.any(|line| line.contains("No daemon works")), "its end");
+    assert_eq!(watching.wait().expect("our own child").code(), Some(1));
+}
