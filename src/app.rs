@@ -40,6 +40,9 @@ const SUMMARY_DEADLINE: Duration = Duration::from_secs(30);
 /// The longest that `history`, `records` and `records/retry` may take.
 const LEDGER_DEADLINE: Duration = Duration::from_secs(10);
 
+/// The longest that taking an export back may take: a little less than an HTTP connection may live.
+const ROLLBACK_DEADLINE: Duration = Duration::from_secs(285);
+
 /// Why the daemon couldn't start, or run on.
 #[derive(Debug, thiserror::Error)]
 pub enum AppError {
@@ -115,6 +118,7 @@ async fn serve(config: Arc<Config>, signals: &Signals) -> Result<(), AppError> {
         test_connection: config.probe.timeout + Duration::from_millis(300),
         summary: SUMMARY_DEADLINE,
         ledger: LEDGER_DEADLINE,
+        rollback: ROLLBACK_DEADLINE,
     };
     let snapshots = Snapshots {
         status: status.subscribe(),

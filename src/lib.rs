@@ -11,6 +11,7 @@
 //! | 5 | [`http`] | the documented endpoints; reads snapshots, sends commands |
 //! | 4 | [`supervisor`] | the loop: probes, wakes, starts exports |
 //! | 3 | [`export`] | one pass: read → compare → send → record |
+//! | 3 | [`audit`] | what was delivered: verified, or taken back |
 //! | 2 | [`source`] | everything SQLite of the application |
 //! | 2 | [`target`] | everything MongoDB |
 //! | 2 | [`ledger`] | local memory of what was delivered |
@@ -20,6 +21,7 @@
 //! | 0 | [`record`], [`backoff`], [`report`] | pure |
 
 pub mod app;
+pub mod audit;
 pub mod backoff;
 pub mod cli;
 pub mod config;

@@ -23,6 +23,8 @@ fn main() -> ExitCode {
         },
         Command::Export(wanted) => done(cli::export(&sources, &wanted)),
         Command::Status(wanted) => done(cli::status(&sources, &wanted)),
+        Command::Verify(wanted) => done(cli::verify(&sources, &wanted)),
+        Command::Rollback(wanted) => done(cli::rollback(&sources, &wanted)),
         Command::Completions(wanted) => say(&cli::completions(&wanted)),
         Command::Man(_) => cli::man().map_or_else(|error| failed(&error), |page| say(&page)),
     }

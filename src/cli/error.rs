@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::daemon::Unanswered;
+use crate::audit::AuditError;
 use crate::backoff::InvalidSchedule;
 use crate::config::ConfigError;
 use crate::export::PassError;
@@ -54,6 +55,15 @@ pub enum CommandError {
     /// The configured delays can't be used together.
     #[error(transparent)]
     Schedule(#[from] InvalidSchedule),
+    /// Comparing or taking back broke off.
+    #[error("it broke off: {0}")]
+    Audit(#[from] AuditError),
+    /// Documents can't be deleted.
+    #[error("MongoDB refuses: a rollback needs the right to remove documents from the collection")]
+    MayNotRemove,
+    /// What is held couldn't be written down.
+    #[error("state.directory {0} can't be used, so that rows could not be held: nothing was changed")]
+    NoMemory(PathBuf),
     /// Signals, threads or the terminal were refused by the operating system.
     #[error("the operating system refuses it: {0}")]
     System(#[from] std::io::Error),

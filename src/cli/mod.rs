@@ -10,7 +10,9 @@ mod error;
 mod export;
 mod manual;
 mod records;
+mod rollback;
 mod status;
+mod verify;
 mod voice;
 
 use std::convert::Infallible;
@@ -24,7 +26,9 @@ pub use error::{CommandError, Finding};
 pub use export::{Export, export};
 pub use manual::{Completions, completions, man};
 pub use records::{Records, RecordsError, records};
+pub use rollback::{Rollback, rollback};
 pub use status::{Status, status};
+pub use verify::{Verify, verify};
 
 use crate::config::{Secret, Sources};
 
@@ -79,6 +83,10 @@ pub enum Command {
     Export(Export),
     /// Tell how the daemon is doing; if none runs, what is remembered.
     Status(Status),
+    /// Compare SQLite with MongoDB row by row, and list what is missing, different or without a row.
+    Verify(Verify),
+    /// Take back what one export inserted: delete its documents, unless they were changed since, and hold their rows.
+    Rollback(Rollback),
     /// List the rows that are not in the collection, and why; or let rejected and held ones be sent again.
     Records(Records),
     /// Print completions for a shell, to be put where it looks for them.
@@ -127,6 +135,8 @@ impl Cli {
             Command::Run(behind) | Command::Check(behind) | Command::Man(behind) => behind,
             Command::Export(export) => export.options(),
             Command::Status(status) => status.options(),
+            Command::Verify(verify) => verify.options(),
+            Command::Rollback(rollback) => rollback.options(),
             Command::Records(records) => records.options(),
             Command::Completions(completions) => completions.options(),
         };
@@ -156,6 +166,11 @@ fn without_secrets(error: clap::Error) -> clap::Error {
 /// Refuses nothing: an error of the parser would quote the value.
 fn into_custody(text: &str) -> Result<Secret, Infallible> {
     Ok(Secret::new(text))
+}
+
+/// A key may hold anything: nothing of it may steer a terminal.
+fn shown(key: &str) -> String {
+    key.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::Options;
+use super::{Options, shown};
 use crate::config::{Config, ConfigError, Sources};
 use crate::ledger::{self, Cursor, Ledger, LedgerError};
 use crate::report::{Outcome, Remark, Remarks};
@@ -138,9 +138,4 @@ fn reason(row: &Remark) -> String {
         (None, Some(of)) => format!("{}: {of}", row.reason),
         (None, None) => row.reason.clone(),
     }
-}
-
-/// A key may hold anything: nothing of it may steer a terminal.
-fn shown(key: &str) -> String {
-    key.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }

@@ -73,7 +73,7 @@ fn what_set_is_given_is_shown_nowhere() {
 
 #[test]
 fn only_commands_that_exist_are_taken() {
-    for arguments in [&["rollback"][..], &["run", "twice"], &["--colour"], &["--config"], &["--set"]] {
+    for arguments in [&["roll"][..], &["run", "twice"], &["--colour"], &["--config"], &["--set"]] {
         assert_eq!(parse(arguments).unwrap_err().exit_code(), 2, "{arguments:?}");
     }
 }

@@ -66,7 +66,7 @@ impl Voice {
 pub(super) fn bar(status: &Value) -> String {
     let count = |name: &str| status[name].as_u64().unwrap_or(0);
     let (done, total) = (count("processed_records"), count("total_records"));
-    let part = if total == 0 { 0 } else { done.saturating_mul(100) / total };
+    let part = done.saturating_mul(100).checked_div(total).unwrap_or(0);
     let marks = usize::try_from(part.min(100) * WIDTH / 100).unwrap_or(0);
     let (full, empty) = ("#".repeat(marks), ".".repeat(usize::try_from(WIDTH).unwrap_or(0) - marks));
     format!("[{full}{empty}] {part:3} %  {done} of {total} rows: {}", counters(status))

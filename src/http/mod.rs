@@ -13,7 +13,8 @@
 //! | GET | `/api/export/connectivity/history` | the link in the last 24 hours |
 //! | GET | `/api/export/history` | past exports, the latest first; `limit` |
 //! | GET | `/api/export/records` | rows that aren't in the collection, and why; `outcome`, `after`, `limit` |
-//! | POST | `/api/export/records/retry` | lets rejected rows be sent again |
+//! | POST | `/api/export/records/retry` | lets rejected and held rows be sent again |
+//! | POST | `/api/export/rollback` | takes an export back; `export_id`, `changed_too`, `dry_run` |
 //! | GET | `/live` | whether the process answers |
 //! | GET | `/ready` | whether the loop runs |
 //! | GET | `/metrics` | what is counted, for Prometheus |
@@ -50,6 +51,7 @@ mod past;
 mod places;
 mod policy;
 mod query;
+mod rollback;
 mod server;
 mod socket;
 mod tls;
@@ -98,6 +100,7 @@ fn router(control: Control, edge: Arc<Edge>) -> Router {
         .route("/api/export/records", get(past::records))
         .route("/api/export/records/retry", post(past::retry))
         .route("/api/export/connectivity/history", get(api::link_history))
+        .route("/api/export/rollback", post(rollback::rollback))
         .route("/live", get(api::live))
         .route("/ready", get(api::ready))
         .route("/metrics", get(observe::metrics))

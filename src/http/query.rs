@@ -79,7 +79,7 @@ pub(super) fn up_to_1000(text: &str) -> Option<u16> {
     plain.then_some(number)
 }
 
-fn boolean(text: &str) -> Option<bool> {
+pub(super) fn boolean(text: &str) -> Option<bool> {
     match text.to_ascii_lowercase().as_str() {
         "true" | "1" | "yes" | "y" | "on" | "t" => Some(true),
         "false" | "0" | "no" | "n" | "off" | "f" => Some(false),

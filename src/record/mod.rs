@@ -17,6 +17,7 @@ mod moment;
 mod shape;
 mod sql;
 mod value;
+mod written;
 
 pub use conversion::Type;
 pub use document::{
@@ -28,6 +29,7 @@ pub use mapping::{Mapping, RESERVED, UnusableColumn};
 pub use moment::{created_seconds, is_older};
 pub use shape::{Identity, KeyKind, Shape};
 pub use value::{Position, Value, ValueRef};
+pub use written::is_as_inserted;
 
 #[cfg(test)]
 mod mapped_tests;

@@ -9,6 +9,7 @@ mod failure;
 mod ledger;
 mod link;
 mod past;
+mod rollback;
 mod summary;
 mod time;
 
@@ -18,5 +19,6 @@ pub use failure::{Failure, Reason};
 pub use ledger::{LedgerState, PastExport, Remark, RemarkQuery, Remarks};
 pub use link::{Link, LinkState};
 pub use past::{LinkPast, Transition};
+pub use rollback::{Extent, Planned, Rollback, RollbackMode, RollbackRequest, RolledBack};
 pub use summary::Summary;
 pub use time::Timestamp;

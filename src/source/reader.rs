@@ -45,6 +45,7 @@ pub struct Reader {
     table: Table,
     first_page: String,
     next_page: String,
+    one_row: String,
 }
 
 impl Reader {
@@ -55,8 +56,8 @@ impl Reader {
     pub fn open(config: &config::Sqlite, duplicate_key: &[String]) -> Result<Self, SourceError> {
         let mut access = Access::new(&config.path);
         let table = access.read(|connection, _| Table::inspect(connection, config, duplicate_key))?;
-        let (first_page, next_page) = statements(config, &table);
-        Ok(Self { access, config: config.clone(), table, first_page, next_page })
+        let (first_page, next_page, one_row) = statements(config, &table);
+        Ok(Self { access, config: config.clone(), table, first_page, next_page, one_row })
     }
 
     /// The table's columns and what they mean.
@@ -143,12 +144,31 @@ impl Reader {
         rows: u32,
         visitor: &mut dyn Visitor,
     ) -> Result<PageEnd, SourceError> {
-        let sql = if after.is_some() { &self.next_page } else { &self.first_page };
+        let sql = if after.is_some() { self.next_page.clone() } else { self.first_page.clone() };
+        self.read(&sql, after, rows, visitor)
+    }
+
+    /// Gives the row at `position` to `visitor`, if there is one.
+    ///
+    /// # Errors
+    /// As [`Reader::page`].
+    pub fn row(&mut self, position: &Position, visitor: &mut dyn Visitor) -> Result<(), SourceError> {
+        let sql = self.one_row.clone();
+        self.read(&sql, Some(position), 1, visitor).map(drop)
+    }
+
+    fn read(
+        &mut self,
+        sql: &str,
+        place: Option<&Position>,
+        rows: u32,
+        visitor: &mut dyn Visitor,
+    ) -> Result<PageEnd, SourceError> {
         let (config, table) = (&self.config, &self.table);
         self.access.read(|connection, disturbed| {
             let limit = (rows >> disturbed.min(16)).max(SMALLEST_PAGE.min(rows));
             visitor.begin();
-            read_page(connection, sql, table, after, limit, visitor)
+            read_page(connection, sql, table, place, limit, visitor)
                 .map_err(|error| SourceError::from_sqlite(&error, &config.path))?
                 .ok_or(SourceError::SchemaChanged)
         })
@@ -197,8 +217,8 @@ fn read_page(
     Ok(Some(PageEnd { last, done: count < limit }))
 }
 
-/// The statements for the first and for each following page.
-fn statements(config: &config::Sqlite, table: &Table) -> (String, String) {
+/// The statements for the first and for each following page, and for the row at one place.
+fn statements(config: &config::Sqlite, table: &Table) -> (String, String, String) {
     let shape = &table.shape;
     let columns: Vec<String> = shape.columns().iter().map(|name| quoted(name.as_str())).collect();
     let columns = columns.join(", ");
@@ -207,18 +227,17 @@ fn statements(config: &config::Sqlite, table: &Table) -> (String, String) {
         Some(rowid) => (
             format!("SELECT {rowid}, {columns} {from} ORDER BY {rowid} LIMIT ?1"),
             format!("SELECT {rowid}, {columns} {from} WHERE {rowid} > ?1 ORDER BY {rowid} LIMIT ?2"),
+            format!("SELECT {rowid}, {columns} {from} WHERE {rowid} = ?1 LIMIT ?2"),
         ),
         None => {
             let key: Vec<String> = shape.key.iter().map(|&column| quoted(shape.name(column))).collect();
             let (list, width) = (key.join(", "), key.len());
-            let lower: Vec<String> = (1..=width).map(|n| format!("?{n}")).collect();
+            let place: Vec<String> = (1..=width).map(|n| format!("?{n}")).collect();
+            let (place, limit) = (place.join(", "), width + 1);
             (
                 format!("SELECT {columns} {from} ORDER BY {list} LIMIT ?1"),
-                format!(
-                    "SELECT {columns} {from} WHERE ({list}) > ({}) ORDER BY {list} LIMIT ?{}",
-                    lower.join(", "),
-                    width + 1
-                ),
+                format!("SELECT {columns} {from} WHERE ({list}) > ({place}) ORDER BY {list} LIMIT ?{limit}"),
+                format!("SELECT {columns} {from} WHERE ({list}) = ({place}) LIMIT ?{limit}"),
             )
         }
     }

@@ -8,6 +8,7 @@
 
 mod changes;
 mod command;
+mod rollback;
 mod services;
 
 use std::sync::Arc;
@@ -18,7 +19,7 @@ use tokio::time::timeout;
 
 pub use changes::{Change, Changes};
 pub use command::{Command, PauseError, Pausing, ResetError, StartError, Started, StopError, Stopped};
-pub use services::{Answer, Connected, LedgerRefusal, Services, SourceUnavailable};
+pub use services::{Answer, Connected, LedgerRefusal, RollbackRefusal, Services, SourceUnavailable};
 
 use crate::metrics::{self, Metrics};
 use crate::report::{
@@ -40,6 +41,8 @@ pub struct Deadlines {
     pub summary: Duration,
     /// For a question to the ledger, waiting for its turn included.
     pub ledger: Duration,
+    /// For taking an export back, waiting for its turn included.
+    pub rollback: Duration,
 }
 
 /// What can be looked at without asking anybody.
@@ -71,6 +74,7 @@ struct Shared {
     testing: Arc<Semaphore>,
     summing: Arc<Semaphore>,
     remembering: Arc<Semaphore>,
+    rolling_back: Arc<Semaphore>,
     deadlines: Deadlines,
 }
 
@@ -99,8 +103,9 @@ impl Control {
     ) -> (Self, mpsc::Receiver<Command>) {
         let (commands, receiver) = mpsc::channel(QUEUE);
         let turn = || Arc::new(Semaphore::new(1));
-        let (testing, summing, remembering) = (turn(), turn(), turn());
-        let shared = Shared { snapshots, commands, services, testing, summing, remembering, deadlines };
+        let (testing, summing, remembering, rolling_back) = (turn(), turn(), turn(), turn());
+        let shared =
+            Shared { snapshots, commands, services, testing, summing, remembering, rolling_back, deadlines };
         (Self { shared: Arc::new(shared) }, receiver)
     }
 
@@ -262,7 +267,7 @@ impl Control {
         self.remember(async move { services.records(query).await }).await
     }
 
-    /// Lets rejected rows be sent again, at once if exports start by themselves. Answers how many there were.
+    /// Lets rejected and held rows be sent again, at once if exports start by themselves. Answers how many there were.
     ///
     /// # Errors
     /// The ledger can't be written, or not within the deadline.

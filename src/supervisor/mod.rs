@@ -12,6 +12,7 @@ mod hints;
 pub mod machine;
 mod pace;
 mod pausing;
+mod rollback;
 mod services;
 mod tell;
 

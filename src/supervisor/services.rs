@@ -3,10 +3,11 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::control::{Answer, Connected, LedgerRefusal, Services, SourceUnavailable};
+use super::control::{Answer, Connected, LedgerRefusal, RollbackRefusal, Services, SourceUnavailable};
+use super::rollback::take_back;
 use crate::config::Config;
 use crate::ledger::{Cursor, InvalidCursor, Ledger, LedgerError, Store};
-use crate::report::{Failure, PastExport, RemarkQuery, Remarks, Summary};
+use crate::report::{Failure, PastExport, RemarkQuery, Remarks, Rollback, RollbackRequest, Summary};
 use crate::source;
 use crate::target::Ways;
 
@@ -85,5 +86,17 @@ impl Services for Checks {
 
     fn release(&self) -> Answer<'_, Result<u64, LedgerRefusal>> {
         Box::pin(self.ledger(|store| store.with(Ledger::release)))
+    }
+
+    fn rollback(&self, request: RollbackRequest) -> Answer<'_, Result<Rollback, RollbackRefusal>> {
+        let (config, ways, store) = (Arc::clone(&self.config), self.ways.clone(), Arc::clone(&self.store));
+        let runtime = tokio::runtime::Handle::current();
+        Box::pin(async move {
+            let work = move || runtime.block_on(take_back(&config, &ways, &store, &request));
+            match tokio::task::spawn_blocking(work).await {
+                Ok(result) => result.map_err(RollbackRefusal::Unavailable),
+                Err(_) => Err(RollbackRefusal::Unavailable("an internal error".to_owned())),
+            }
+        })
     }
 }

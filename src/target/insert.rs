@@ -99,6 +99,7 @@ impl Target {
         let (name, list) = match verb {
             Verb::Insert => (cstr!("insert"), cstr!("documents")),
             Verb::Update => (cstr!("update"), cstr!("updates")),
+            Verb::Delete => (cstr!("delete"), cstr!("deletes")),
         };
         command.append(name, self.collection.name());
         command.append(cstr!("ordered"), false);
@@ -138,6 +139,7 @@ impl Target {
 pub(super) enum Verb {
     Insert,
     Update,
+    Delete,
 }
 
 /// A reply that contradicts itself: taking it for anything could lose a row.

@@ -125,7 +125,8 @@ impl Target {
         Ok(holder)
     }
 
-    async fn each(
+    /// Visits what is found; all of it under one deadline.
+    pub(super) async fn each(
         &self,
         what: &'static str,
         filter: Document,

@@ -7,6 +7,7 @@
 //! - an error of the server is taken over as a code and a typed reason; its text, which can quote a document, is not.
 
 mod connect;
+mod delete;
 mod failure;
 mod heartbeats;
 mod insert;
@@ -15,6 +16,7 @@ mod options;
 mod prepare;
 mod reach;
 mod resolve;
+mod slices;
 mod sniff;
 mod tls;
 mod update;
@@ -31,9 +33,11 @@ use crate::report::Failure;
 use heartbeats::Heartbeats;
 use prepare::RefusedIndexes;
 
+pub use delete::Deletion;
 pub use insert::{InsertOutcome, MAX_DOCUMENT_BYTES};
 pub use lookup::{Copy, HolderQuery};
 pub use prepare::{Indexes, Prepared};
+pub use slices::{Slices, Written};
 pub use update::{Update, UpdateOutcome};
 pub use ways::Ways;
 

@@ -1,6 +1,7 @@
 //! The server on a real socket, with a stand-in for the loop and its checks behind [`Control`].
 
 mod brakes;
+mod checks;
 mod connections;
 mod documented;
 mod past;
@@ -9,7 +10,7 @@ mod token;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -24,98 +25,16 @@ use crate::report::{
     Backlog, ExportStatus, Failure, Link, PastExport, RemarkQuery, Remarks, RunState, Summary,
 };
 use crate::supervisor::control::{
-    Answer, Command, Connected, Control, Deadlines, LedgerRefusal, Pausing, ResetError, Services, Snapshots,
-    SourceUnavailable, StartError, Started, StopError, Stopped,
+    Command, Control, Deadlines, Pausing, ResetError, Services, Snapshots, SourceUnavailable, StartError, Started,
+    StopError, Stopped,
 };
+use checks::Checks;
 
 /// Longer than anything here takes; a test that waits for it has failed.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// `batch_size` and `skip_duplicates`, as the loop gets them.
 type Parameters = (Option<u16>, Option<bool>);
-
-/// What the checks answer.
-#[derive(Debug)]
-struct Checks {
-    connection: Mutex<Result<Connected, Failure>>,
-    summary: Mutex<Result<Summary, SourceUnavailable>>,
-    /// What the ledger holds, and what it was asked.
-    past: Mutex<Vec<PastExport>>,
-    remarks: Mutex<Remarks>,
-    asked: Mutex<Vec<RemarkQuery>>,
-    /// The ledger can't be used.
-    ledger_is_gone: AtomicBool,
-    /// Held back by a test: the test of the connection waits.
-    gate: tokio::sync::Mutex<()>,
-}
-
-impl Default for Checks {
-    fn default() -> Self {
-        let connected = Connected {
-            database: "inquiryassistant".into(),
-            collection: "chat_inquiry_information".into(),
-            existing_records: 0,
-        };
-        let (connection, summary) = (Mutex::new(Ok(connected)), Mutex::new(Ok(Summary::default())));
-        Self {
-            connection,
-            summary,
-            past: Mutex::default(),
-            remarks: Mutex::default(),
-            asked: Mutex::default(),
-            ledger_is_gone: AtomicBool::new(false),
-            gate: tokio::sync::Mutex::default(),
-        }
-    }
-}
-
-impl Services for Checks {
-    fn test_connection(&self) -> Answer<'_, Result<Connected, Failure>> {
-        Box::pin(async {
-            let _open = self.gate.lock().await;
-            self.connection.lock().expect("no test panics with it").clone()
-        })
-    }
-
-    /// Panics on a table of 666 rows.
-    fn summary(&self) -> Answer<'_, Result<Summary, SourceUnavailable>> {
-        Box::pin(async {
-            let summary = self.summary.lock().expect("no test panics with it").clone();
-            assert_ne!(summary.as_ref().map(|summary| summary.total_records), Ok(666), "jane@example.com");
-            summary
-        })
-    }
-
-    fn history(&self, limit: u16) -> Answer<'_, Result<Vec<PastExport>, LedgerRefusal>> {
-        Box::pin(async move {
-            let past = self.past.lock().expect("no test panics with it").clone();
-            self.in_ledger(past.into_iter().take(limit.into()).collect())
-        })
-    }
-
-    fn records(&self, query: RemarkQuery) -> Answer<'_, Result<Remarks, LedgerRefusal>> {
-        Box::pin(async move {
-            if query.after.as_deref() == Some("nonsense") {
-                return Err(LedgerRefusal::InvalidCursor("nonsense".into()));
-            }
-            self.asked.lock().expect("no test panics with it").push(query);
-            self.in_ledger(self.remarks.lock().expect("no test panics with it").clone())
-        })
-    }
-
-    fn release(&self) -> Answer<'_, Result<u64, LedgerRefusal>> {
-        Box::pin(async { self.in_ledger(3) })
-    }
-}
-
-impl Checks {
-    fn in_ledger<T>(&self, held: T) -> Result<T, LedgerRefusal> {
-        if self.ledger_is_gone.load(Ordering::SeqCst) {
-            return Err(LedgerRefusal::Unavailable("the disk is full".into()));
-        }
-        Ok(held)
-    }
-}
 
 /// A server under test.
 struct Server {
@@ -143,8 +62,13 @@ impl Server {
         let backlog = watch::Sender::default();
         let snapshots = snapshots(&status, &link, &backlog);
         let checks = Arc::new(Checks::default());
-        let deadlines =
-            Deadlines { command: PATIENCE, test_connection: PATIENCE, summary: PATIENCE, ledger: PATIENCE };
+        let deadlines = Deadlines {
+            command: PATIENCE,
+            test_connection: PATIENCE,
+            summary: PATIENCE,
+            ledger: PATIENCE,
+            rollback: PATIENCE,
+        };
         let services = Arc::clone(&checks) as Arc<dyn Services>;
         let (control, commands) = Control::new(snapshots, services, deadlines);
         let started = Arc::default();

@@ -5,7 +5,7 @@ use std::pin::Pin;
 
 use serde::Serialize;
 
-use crate::report::{Failure, PastExport, RemarkQuery, Remarks, Summary};
+use crate::report::{Failure, PastExport, RemarkQuery, Remarks, Rollback, RollbackRequest, Summary};
 
 /// A future behind a trait object.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -24,8 +24,22 @@ pub trait Services: Debug + Send + Sync + 'static {
     /// Rows that are not in the collection.
     fn records(&self, query: RemarkQuery) -> Answer<'_, Result<Remarks, LedgerRefusal>>;
 
-    /// Forgets that rows were rejected; answers how many there were.
+    /// Forgets that rows were rejected or are held; answers how many there were.
     fn release(&self) -> Answer<'_, Result<u64, LedgerRefusal>>;
+
+    /// Takes an export back, or tells what that would do.
+    fn rollback(&self, request: RollbackRequest) -> Answer<'_, Result<Rollback, RollbackRefusal>>;
+}
+
+/// Why an export isn't taken back.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RollbackRefusal {
+    /// An export is running; its rows might be sent again.
+    #[error("an export operation is in progress: stop it first, or wait for its end")]
+    ExportRunning,
+    /// MongoDB, SQLite or the ledger can't be used, or not within the deadline. What was done until then stays done.
+    #[error("{0}")]
+    Unavailable(String),
 }
 
 /// Why the ledger gives no answer.

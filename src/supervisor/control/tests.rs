@@ -1,6 +1,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
+use crate::report::{Rollback, RollbackRequest, RolledBack};
 
 /// Checks that take `takes`, and count how many began, ended, and were under way at once.
 #[derive(Debug, Default)]
@@ -59,11 +60,18 @@ impl Services for Slow {
             Ok(2)
         })
     }
+
+    fn rollback(&self, _request: RollbackRequest) -> Answer<'_, Result<Rollback, RollbackRefusal>> {
+        Box::pin(async {
+            self.work().await;
+            Ok(Rollback::Done(RolledBack::default()))
+        })
+    }
 }
 
 const SECOND: Duration = Duration::from_secs(1);
 const DEADLINES: Deadlines =
-    Deadlines { command: SECOND, test_connection: SECOND, summary: SECOND, ledger: SECOND };
+    Deadlines { command: SECOND, test_connection: SECOND, summary: SECOND, ledger: SECOND, rollback: SECOND };
 
 fn control(services: Arc<Slow>) -> (Control, mpsc::Receiver<Command>) {
     let snapshots = Snapshots {

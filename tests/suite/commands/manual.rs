@@ -1,7 +1,8 @@
 use super::run;
 use crate::scene::Scene;
 
-const COMMANDS: [&str; 8] = ["run", "check", "export", "status", "records", "completions", "man", "retry"];
+const COMMANDS: [&str; 10] =
+    ["run", "check", "export", "status", "verify", "rollback", "records", "completions", "man", "retry"];
 
 #[test]
 fn completions_and_the_man_page_know_every_command() {

@@ -2,7 +2,9 @@
 
 mod export;
 mod manual;
+mod rollback;
 mod status;
+mod verify;
 
 use std::process::Output;
 
@@ -41,4 +43,13 @@ fn run(daemon: &Daemon, arguments: &[&str]) -> Said {
 /// A daemon at a port that commands can know before it runs.
 fn at_a_port(scene: &Scene) -> Builder {
     scene.daemon().set("http.listen", format!("127.0.0.1:{}", ports::free()))
+}
+
+/// Makes an export without the daemon; its id.
+#[track_caller]
+fn export(daemon: &Daemon, arguments: &[&str]) -> String {
+    let said = run(daemon, &[&["export"], arguments].concat());
+    assert_eq!((said.code, said.err.as_str()), (Some(0), ""), "{said:?}");
+    let line = said.out.lines().rev().nth(1).expect("what became of it");
+    line.split(':').next().expect("an id").to_owned()
 }

@@ -1,7 +1,7 @@
 use std::io::{BufRead as _, BufReader};
 
 use super::{at_a_port, run};
-use crate::scene::{Scene, wait_completed};
+use crate::scene::{Scene, wait_completed, wait_link};
 
 #[test]
 fn the_status_is_the_daemon_s_own_while_it_runs_and_its_memory_s_afterwards() {
@@ -16,6 +16,7 @@ fn the_status_is_the_daemon_s_own_while_it_runs_and_its_memory_s_afterwards() {
     daemon.start();
     scene.wait_count(20);
     let status = wait_completed(&daemon);
+    wait_link(&daemon, "MongoDB to be told as there", |link| link["state"] == "online");
     let told = run(&daemon, &["status", "--json"]);
     assert_eq!((told.code, told.err.as_str()), (Some(0), ""), "{told:?}");
     assert_eq!(told.json()["export"], status);

@@ -1,0 +1,113 @@
+//! What an audit remembers of each row, in a temporary database that spills to disk.
+
+use mongodb::bson::oid::ObjectId;
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use crate::ledger::LedgerError;
+use crate::record::{Value, ValueRef};
+
+/// Pages of it in memory.
+const CACHE_KIB: i64 = 16 * 1024;
+
+/// A row, as it is found again by its document's `_id`.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Noted {
+    /// Where it stands, as the ledger keys it.
+    pub(super) position: Value,
+    pub(super) key: String,
+    pub(super) content: [u8; 16],
+}
+
+/// The temporary memory.
+pub(super) struct Scratch {
+    connection: Connection,
+}
+
+impl Scratch {
+    pub(super) fn new() -> Result<Self, LedgerError> {
+        let connection = Connection::open("")?;
+        connection.pragma_update(None, "journal_mode", "memory")?;
+        connection.pragma_update(None, "synchronous", "off")?;
+        connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
+        connection.execute_batch(
+            "CREATE TABLE rank (content BLOB PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID;
+             CREATE TABLE noted (id BLOB PRIMARY KEY, position, key TEXT NOT NULL, content BLOB NOT NULL) WITHOUT ROWID;
+             CREATE TABLE extra (id BLOB PRIMARY KEY, key TEXT NOT NULL) WITHOUT ROWID;",
+        )?;
+        Ok(Self { connection })
+    }
+
+    /// A page begins, perhaps again: what came since the last [`Scratch::keep`] doesn't count.
+    pub(super) fn begin(&self) -> Result<(), LedgerError> {
+        if !self.connection.is_autocommit() {
+            self.connection.execute_batch("ROLLBACK")?;
+        }
+        Ok(self.connection.execute_batch("BEGIN")?)
+    }
+
+    /// What came since [`Scratch::begin`] counts.
+    pub(super) fn keep(&self) -> Result<(), LedgerError> {
+        Ok(self.connection.execute_batch("COMMIT")?)
+    }
+
+    /// The number of equal rows before this one.
+    pub(super) fn next_rank(&self, content: &[u8; 16]) -> Result<u64, LedgerError> {
+        let rank: i64 = self
+            .connection
+            .prepare_cached(
+                "INSERT INTO rank VALUES (?1, 1) ON CONFLICT DO UPDATE SET count = count + 1 RETURNING count - 1",
+            )?
+            .query_row([content], |row| row.get(0))?;
+        Ok(rank.unsigned_abs())
+    }
+
+    /// Remembers a row.
+    pub(super) fn note(
+        &self,
+        id: ObjectId,
+        position: ValueRef<'_>,
+        key: &str,
+        content: &[u8; 16],
+    ) -> Result<(), LedgerError> {
+        self.connection
+            .prepare_cached("INSERT OR REPLACE INTO noted VALUES (?1, ?2, ?3, ?4)")?
+            .execute(params![id.bytes(), position, key, content])?;
+        Ok(())
+    }
+
+    /// The row of this document.
+    pub(super) fn noted(&self, id: ObjectId) -> Result<Option<Noted>, LedgerError> {
+        Ok(self
+            .connection
+            .prepare_cached("SELECT position, key, content FROM noted WHERE id = ?1")?
+            .query_row([id.bytes()], |row| {
+                let position = ValueRef::from(row.get_ref(0)?).to_owned();
+                Ok(Noted { position, key: row.get(1)?, content: row.get(2)? })
+            })
+            .optional()?)
+    }
+
+    /// Remembers a document without a row.
+    pub(super) fn note_extra(&self, id: ObjectId, key: &str) -> Result<(), LedgerError> {
+        self.connection
+            .prepare_cached("INSERT OR REPLACE INTO extra VALUES (?1, ?2)")?
+            .execute(params![id.bytes(), key])?;
+        Ok(())
+    }
+
+    /// It has a row after all.
+    pub(super) fn forget_extra(&self, id: ObjectId) -> Result<(), LedgerError> {
+        self.connection.prepare_cached("DELETE FROM extra WHERE id = ?1")?.execute([id.bytes()])?;
+        Ok(())
+    }
+
+    /// How many documents without a row there are, and the first ones.
+    pub(super) fn extras(&self, limit: usize) -> Result<(u64, Vec<(ObjectId, String)>), LedgerError> {
+        let count: i64 = self.connection.query_row("SELECT count(*) FROM extra", [], |row| row.get(0))?;
+        let mut statement = self.connection.prepare("SELECT id, key FROM extra ORDER BY id LIMIT ?1")?;
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let rows = statement
+            .query_map([limit], |row| Ok((ObjectId::from_bytes(row.get::<_, [u8; 12]>(0)?), row.get(1)?)))?;
+        Ok((count.unsigned_abs(), rows.collect::<Result<_, _>>()?))
+    }
+}

@@ -1,0 +1,63 @@
+//! Taking an export back while the daemon runs: beside the loop, by a connection of its own. That no export sends the
+//! rows right back is the ledger's doing, which holds them first.
+
+use crate::audit::{self, AuditError};
+use crate::config::Config;
+use crate::ledger::Store;
+use crate::report::{LedgerState, Reason, Rollback, RollbackMode, RollbackRequest};
+use crate::source::source_id;
+use crate::target::{Target, Ways, Written};
+
+/// Plans or performs it; an error is told as it is. Blocks now and then.
+pub(super) async fn take_back(
+    config: &Config,
+    ways: &Ways,
+    store: &Store,
+    request: &RollbackRequest,
+) -> Result<Rollback, String> {
+    let source = source_id(&config.sqlite).map_err(|error| error.to_string())?;
+    let target = ways.connect(config.probe.timeout).await.map_err(|failure| failure.to_string())?;
+    let result = with(&target, config, store, &source, request).await;
+    target.close().await;
+    if let Ok(Rollback::Done(done)) = &result {
+        tracing::warn!(
+            event = "export_rolled_back",
+            export_id = request.export_id.as_str(),
+            deleted = done.deleted,
+            kept = done.kept,
+            held = done.held,
+            "An export was taken back: its documents are deleted, its rows are held until they are released"
+        );
+    }
+    result
+}
+
+async fn with(
+    target: &Target,
+    config: &Config,
+    store: &Store,
+    source: &str,
+    request: &RollbackRequest,
+) -> Result<Rollback, String> {
+    let written = Written { source, export_id: Some(&request.export_id) };
+    let told = |error: AuditError| match error {
+        AuditError::Target(failure) if failure.reason == Reason::NotAuthorized => {
+            format!("{failure}; a rollback needs the right to remove documents")
+        }
+        error => error.to_string(),
+    };
+    if request.mode == RollbackMode::DryRun {
+        return audit::plan(target, written).await.map(Rollback::Planned).map_err(told);
+    }
+    if store.state() == LedgerState::Temporary {
+        return Err("the state directory can't be used: rows could not be held".to_owned());
+    }
+    let collection = target.current_id().await.map_err(|failure| failure.to_string())?;
+    if collection.is_none() || collection != store.target() {
+        return Err(
+            "this collection isn't the one that was last exported to: export first, or try again in a moment"
+                .to_owned(),
+        );
+    }
+    audit::rollback(config, target, store, written, request.extent).await.map(Rollback::Done).map_err(told)
+}
