@@ -3,7 +3,7 @@
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-use mongo_uplink::cli::{self, Cli, Command, CommandError, Finding, RecordsError, check, records};
+use mongo_uplink::cli::{self, Cli, Command, CommandError, Finding, RecordsError, records};
 use mongo_uplink::config::{Config, ConfigError, Sources};
 use mongo_uplink::{app, telemetry};
 
@@ -12,10 +12,7 @@ fn main() -> ExitCode {
     let sources = cli.sources();
     match cli.command() {
         Command::Run(_) => run(&sources),
-        Command::Check(_) => match check(&sources) {
-            Ok(text) => say(text.as_bytes()),
-            Err(error) => misconfigured(&error),
-        },
+        Command::Check(wanted) => done(cli::check(&sources, &wanted)),
         Command::Records(wanted) => match records(&sources, &wanted) {
             Ok(text) => say(text.as_bytes()),
             Err(RecordsError::Config(error)) => misconfigured(&error),

@@ -2,7 +2,8 @@
 //!
 //! - Only commands that exist are offered.
 //! - What `--set` is given may be a secret: it is in no `Debug` text and in no message.
-//! - Exit codes: 0 well, 1 failed, 2 the command line itself can't be read, 78 the configuration is wrong.
+//! - Exit codes: 0 well, 1 failed or something isn't well, 2 the command line itself can't be read, 78 the configuration is
+//!   wrong.
 
 mod check;
 mod daemon;
@@ -20,7 +21,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-pub use check::check;
+pub use check::{Check, check, configuration};
 pub use daemon::Unanswered;
 pub use error::{CommandError, Finding};
 pub use export::{Export, export};
@@ -46,18 +47,36 @@ Signals:
   SIGUSR1          probe MongoDB now
 
 Exit codes:
-  0   well
-  1   failed
+  0   well:  export went through every row; status: a daemon runs; check: nothing fails;
+             verify: nothing differs; rollback: it was done
+  1   not:   export failed or was stopped; status: no daemon runs; check: something fails;
+             verify: something differs; rollback: nothing to do, or no yes; or a command failed
   2   the command line can't be read
   78  the configuration is wrong; the message names key, value, source and what is allowed
 
+With the daemon and without:
+  export, status and rollback ask the daemon that works with state.directory, at http.listen; if
+  none runs, they do it themselves. verify and check look for themselves and disturb nobody.
+  A command must see the daemon's state directory, and should run as its user: what it makes there
+  is its own.
+
 Examples:
   mongo-uplink check
-      where each value comes from, secrets hidden
+      would it work here? If not, what to do; and where each value comes from, secrets hidden
   mongo-uplink --config /etc/mongo-uplink/config.toml
       run with that file
   mongo-uplink records --outcome rejected
       rows that MongoDB refuses, and why; mongo-uplink records retry sends them again
+  mongo-uplink export --batch-size 500
+      every row once, now; Ctrl-C ends it at a batch boundary
+  mongo-uplink status --watch
+      the running export as a bar
+  mongo-uplink verify
+      before the SQLite file is thrown away: is everything in MongoDB?
+  mongo-uplink rollback export_20240927_143022
+      deletes what that export inserted and nobody has changed since; asks before
+  mongo-uplink completions bash > /usr/share/bash-completion/completions/mongo-uplink
+  mongo-uplink man > /usr/share/man/man1/mongo-uplink.1
   MONGO_UPLINK_MONGODB__URI_FILE=/run/secrets/uri mongo-uplink --set sqlite.path=/srv/app/inquiries.db
       run with the connection string out of a file, and another database";
 
@@ -77,8 +96,8 @@ pub struct Cli {
 pub enum Command {
     /// Run the daemon (what is done if no command is given).
     Run(Options),
-    /// Check the configuration, and show where each value comes from.
-    Check(Options),
+    /// Check the configuration, this host, SQLite and MongoDB, and tell what to do; show where each value comes from.
+    Check(Check),
     /// Export every row once, now: by the daemon if it runs, else without it.
     Export(Export),
     /// Tell how the daemon is doing; if none runs, what is remembered.
@@ -132,7 +151,8 @@ impl Cli {
     fn added_to(&self, sources: Sources) -> Sources {
         let command = self.command();
         let behind = match &command {
-            Command::Run(behind) | Command::Check(behind) | Command::Man(behind) => behind,
+            Command::Run(behind) | Command::Man(behind) => behind,
+            Command::Check(check) => check.options(),
             Command::Export(export) => export.options(),
             Command::Status(status) => status.options(),
             Command::Verify(verify) => verify.options(),

@@ -53,7 +53,7 @@ fn the_file_that_is_named_is_read() {
     let path = directory.path().join("own.toml");
     std::fs::write(&path, "[export]\nbatch_size = 7").unwrap();
     let cli = parse(&["--config", path.to_str().unwrap(), "check"]).unwrap();
-    let text = check(&cli.added_to(Sources::default())).unwrap();
+    let text = configuration(&cli.added_to(Sources::default())).unwrap();
     let line = format!("export.batch_size = 7 (file {})\n", path.display());
     assert!(text.contains(&line) && text.contains("mongodb.uri = [secret] (default)\n"), "{text}");
 }
@@ -63,7 +63,7 @@ fn what_set_is_given_is_shown_nowhere() {
     for assignment in ["mongodb.uri=mongodb://u:s3nt1nel@h", "mongodb.uri:s3nt1nel", "s3nt1nel://u@h"] {
         let cli = parse(&["--set", assignment]).unwrap();
         assert!(!format!("{cli:?}").contains("s3nt1nel"));
-        let text = match check(&cli.added_to(Sources::default())) {
+        let text = match configuration(&cli.added_to(Sources::default())) {
             Ok(text) => text,
             Err(error) => error.to_string(),
         };

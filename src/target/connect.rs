@@ -105,7 +105,7 @@ async fn connect(config: &Mongodb, uri: &Secret, end: Instant) -> Result<Target,
 }
 
 /// Reads a connection string; for `mongodb+srv` asks the DNS servers.
-async fn parse(uri: &Secret) -> mongodb::error::Result<ClientOptions> {
+pub(super) async fn parse(uri: &Secret) -> mongodb::error::Result<ClientOptions> {
     let mut string = ConnectionString::parse(uri.expose())?;
     #[expect(deprecated, reason = "the driver refuses this option; our own deadlines do what it is for")]
     let socket_timeout = &mut string.socket_timeout;

@@ -18,6 +18,7 @@ mod reach;
 mod resolve;
 mod slices;
 mod sniff;
+mod survey;
 mod tls;
 mod update;
 mod ways;
@@ -38,6 +39,7 @@ pub use insert::{InsertOutcome, MAX_DOCUMENT_BYTES};
 pub use lookup::{Copy, HolderQuery};
 pub use prepare::{Indexes, Prepared};
 pub use slices::{Slices, Written};
+pub use survey::{Reached, Rights, Survey};
 pub use update::{Update, UpdateOutcome};
 pub use ways::Ways;
 

@@ -136,7 +136,7 @@ impl Target {
             let name = format!("{LOOKUP_INDEX}_{}", duplicate_key.join("_"));
             missing.push(doc! { "key": key, "name": name });
         }
-        let race = doc! { "export_metadata.duplicate_key": 1 };
+        let race = race_index();
         if !existing.contains(&race) {
             missing.push(doc! {
                 "key": race,
@@ -156,7 +156,7 @@ impl Target {
         refused.map_or(Ok(()), Err)
     }
 
-    async fn index_keys(&self) -> Result<Vec<Document>, Failure> {
+    pub(super) async fn index_keys(&self) -> Result<Vec<Document>, Failure> {
         let reply = match self.command("list indexes", doc! { "listIndexes": self.collection.name() }).await {
             Ok(reply) => reply,
             Err(failure) if is_passing(&failure) => return Err(failure),
@@ -178,6 +178,11 @@ impl Target {
             .map(|key| key.iter().map(|(name, order)| (name.clone(), as_int(order))).collect())
             .collect())
     }
+}
+
+/// The key of the index that closes the race between hosts.
+pub(super) fn race_index() -> Document {
+    doc! { "export_metadata.duplicate_key": 1 }
 }
 
 /// What is known of the collection's UUID.

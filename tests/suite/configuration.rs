@@ -120,7 +120,7 @@ fn numeric_texts_from_the_environment_stay_texts() {
         .env("MONGO_UPLINK_EXPORT__DUPLICATE_KEY", "email,mobile");
     let prepared = builder.clone().prepare();
     let mut command = prepared.command();
-    command.arg("check");
+    command.args(["check", "--configuration"]);
     let (code, stdout, _) = run(command);
     assert_eq!(code, Some(0));
     assert!(stdout.contains("sqlite.source_id = \"0123456\" (environment"), "{stdout}");
@@ -141,7 +141,7 @@ fn check_prints_every_key_with_its_source_and_hides_secrets() {
         .env("MONGO_UPLINK_PROBE__TIMEOUT", "7s")
         .prepare();
     let mut command = daemon.command();
-    command.args(["check", "--set", "export.batch_size=50"]);
+    command.args(["check", "--configuration", "--set", "export.batch_size=50"]);
     let (code, stdout, stderr) = run(command);
     assert_eq!((code, stderr.as_str()), (Some(0), ""));
     for hidden in [secret, "somebody", "example.com"] {
@@ -198,7 +198,7 @@ fn the_exit_code_tells_where_nobody_reads() {
     assert_eq!(run(command).0, Some(78));
     let daemon = settings().prepare();
     let mut command = daemon.command();
-    command.arg("check").stdout(closed());
+    command.args(["check", "--configuration"]).stdout(closed());
     assert_eq!(run(command).0, Some(1));
 }
 
@@ -215,7 +215,7 @@ fn the_documented_configuration_is_accepted() {
     let documented = include_str!("../../config.toml");
     std::fs::write(daemon.directory().join("config.toml"), documented).expect("our own file");
     let mut command = daemon.command();
-    command.arg("check");
+    command.args(["check", "--configuration"]);
     let (code, stdout, stderr) = run(command);
     assert_eq!((code, stderr.as_str()), (Some(0), ""), "{stdout}");
 }

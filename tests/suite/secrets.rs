@@ -63,7 +63,8 @@ fn everything_said(uri: &str) -> String {
         .set("probe.timeout", "1s")
         .set("log.filter", FILTER)
         .prepare();
-    let check = daemon.command().arg("check").output().expect("the daemon's program starts");
+    let check =
+        daemon.command().args(["check", "--configuration"]).output().expect("the daemon's program starts");
     let mut said = String::from_utf8_lossy(&[check.stdout, check.stderr].concat()).into_owned();
     if check.status.success() {
         daemon.start();

@@ -6,6 +6,7 @@ mod connections;
 mod documented;
 mod past;
 mod refusals;
+mod rollback;
 mod token;
 
 use std::io::{Read, Write};

@@ -1,5 +1,6 @@
 //! The commands of the program, with the daemon and without.
 
+mod check;
 mod export;
 mod manual;
 mod rollback;
