@@ -14,11 +14,11 @@ use mongodb::bson::oid::ObjectId;
 use mongodb::bson::raw::{RawDocument, RawDocumentBuf};
 
 use super::AuditError;
-use super::scratch::{Noted, Scratch};
+use super::scratch::{Noted, Scratch, fingerprint};
 use super::walk::Walk;
 use crate::config::Config;
 use crate::ledger::{LedgerError, Record, Store};
-use crate::record::is_as_inserted;
+use crate::record::{field_bytes, inserted_content, is_as_inserted};
 use crate::report::{Extent, Outcome, Planned, RolledBack, Timestamp};
 use crate::target::{Deletion, Slices, Target, Written};
 
@@ -30,18 +30,30 @@ const AT_ONCE_BYTES: usize = 4 * 1024 * 1024;
 struct Found {
     id: ObjectId,
     bytes: usize,
-    unchanged: bool,
+    /// `None`: its row has to be asked.
+    unchanged: Option<bool>,
 }
 
 /// Looks what there is to take back. Changes nothing.
 ///
 /// # Errors
 /// See [`AuditError`].
-pub async fn plan(target: &Target, written: Written<'_>) -> Result<Planned, AuditError> {
+pub async fn plan(config: &Config, target: &Target, written: Written<'_>) -> Result<Planned, AuditError> {
+    let mut originals: Option<Originals> = None;
     let (mut slices, mut planned) = (Slices::default(), Planned::default());
     while let Some(found) = target.next_slice(&mut slices, written, Document::new(), found).await? {
         planned.documents += found.len() as u64;
-        planned.changed += found.iter().filter(|found| !found.unchanged).count() as u64;
+        let (unknown, known): (Vec<Found>, Vec<Found>) =
+            found.into_iter().partition(|found| found.unchanged.is_none());
+        planned.changed += known.iter().filter(|found| found.unchanged == Some(false)).count() as u64;
+        for part in parts(unknown) {
+            let originals = match &mut originals {
+                Some(originals) => originals,
+                none => none.insert(Originals::read(config, written.source)?),
+            };
+            let unchanged = originals.unchanged(target, &part).await?;
+            planned.changed += (part.len() - unchanged.len()) as u64;
+        }
     }
     Ok(planned)
 }
@@ -58,14 +70,13 @@ pub async fn rollback(
     extent: Extent,
 ) -> Result<RolledBack, AuditError> {
     // Which row is whose, so that it can be held.
-    let scratch = Scratch::new()?;
-    let mut walk = Walk::new(&config.sqlite, &config.export.duplicate_key, written.source)?;
-    while walk.next(&scratch)?.is_some() {}
-    let job = Job { target, store, scratch, written, extent };
+    let originals = Originals::read(config, written.source)?;
+    let job = Job { target, store, originals, written, extent };
     let (mut slices, mut done) = (Slices::default(), RolledBack::default());
     while let Some(found) = target.next_slice(&mut slices, written, Document::new(), found).await? {
-        let (meant, kept): (Vec<Found>, Vec<Found>) =
-            found.into_iter().partition(|found| found.unchanged || extent == Extent::ChangedToo);
+        let (meant, kept): (Vec<Found>, Vec<Found>) = found
+            .into_iter()
+            .partition(|found| found.unchanged != Some(false) || extent == Extent::ChangedToo);
         done.kept += kept.len() as u64;
         for part in parts(meant) {
             job.take_back(&part, &mut done).await?;
@@ -75,7 +86,12 @@ pub async fn rollback(
 }
 
 fn found(id: ObjectId, document: &RawDocument) -> Option<Found> {
-    Some(Found { id, bytes: document.as_bytes().len(), unchanged: is_as_inserted(document) })
+    let unchanged = if is_as_inserted(document) {
+        Some(true)
+    } else {
+        inserted_content(document).is_none().then_some(false)
+    };
+    Some(Found { id, bytes: document.as_bytes().len(), unchanged })
 }
 
 /// Cut so that each part stays within the bounds; one document may be larger.
@@ -89,32 +105,76 @@ fn parts(found: Vec<Found>) -> Vec<Vec<ObjectId>> {
         bytes += size;
         part.push(id);
     }
-    parts.push(part);
+    parts.extend((!part.is_empty()).then_some(part));
     parts
+}
+
+/// The rows, as they are found again by their documents.
+struct Originals {
+    scratch: Scratch,
+    is_mapped: bool,
+}
+
+impl Originals {
+    fn read(config: &Config, source: &str) -> Result<Self, AuditError> {
+        let scratch = Scratch::new()?;
+        let mut walk = Walk::new(&config.sqlite, &config.export.duplicate_key, source)?;
+        while walk.next(&scratch)?.is_some() {}
+        let is_mapped = walk.shape().is_mapped();
+        Ok(Self { scratch, is_mapped })
+    }
+
+    /// Those of these documents that are still as they were inserted, whole.
+    async fn unchanged(&self, target: &Target, ids: &[ObjectId]) -> Result<Vec<RawDocumentBuf>, AuditError> {
+        let mut documents: Vec<(ObjectId, RawDocumentBuf)> = Vec::with_capacity(ids.len());
+        target.documents(ids, |id, document| documents.push((id, document.to_owned()))).await?;
+        let mut unchanged = Vec::with_capacity(documents.len());
+        for (id, document) in documents {
+            if is_as_inserted(&document) || self.is_as_its_row(id, &document)? {
+                unchanged.push(document);
+            }
+        }
+        Ok(unchanged)
+    }
+
+    /// Where columns are mapped, only the row can tell what was written; if it is another one by now, nobody can.
+    fn is_as_its_row(&self, id: ObjectId, document: &RawDocument) -> Result<bool, AuditError> {
+        let (true, Some(content)) = (self.is_mapped, inserted_content(document)) else { return Ok(false) };
+        let noted = self.scratch.noted(id)?.filter(|noted| noted.content == content);
+        let fields = field_bytes(document).map(fingerprint);
+        Ok(noted.is_some_and(|noted| fields.is_some_and(|fields| noted.fields == Some(fields))))
+    }
 }
 
 struct Job<'a> {
     target: &'a Target,
     store: &'a Store,
-    scratch: Scratch,
+    originals: Originals,
     written: Written<'a>,
     extent: Extent,
 }
 
 impl Job<'_> {
-    async fn take_back(&self, ids: &[ObjectId], done: &mut RolledBack) -> Result<(), AuditError> {
-        let deletions = match self.extent {
-            Extent::ChangedToo => ids.iter().copied().map(Deletion::Whatever).collect(),
-            Extent::Unchanged => self.unchanged(ids).await?,
+    async fn take_back(&self, found: &[ObjectId], done: &mut RolledBack) -> Result<(), AuditError> {
+        let (ids, deletions): (Vec<ObjectId>, Vec<Deletion>) = match self.extent {
+            Extent::ChangedToo => found.iter().map(|id| (*id, Deletion::Whatever(*id))).unzip(),
+            Extent::Unchanged => {
+                let unchanged = self.originals.unchanged(self.target, found).await?;
+                let id = |document: &RawDocumentBuf| document.get_object_id("_id").ok();
+                let with_ids = unchanged.into_iter().filter_map(|document| Some((id(&document)?, document)));
+                with_ids.map(|(id, document)| (id, Deletion::Unchanged(document))).unzip()
+            }
         };
+        // Changed since they were found, or not known by their rows.
+        done.kept += (found.len() - ids.len()) as u64;
         let mut rows: HashMap<ObjectId, Noted> = HashMap::new();
-        for &id in ids {
-            rows.extend(self.scratch.noted(id)?.map(|row| (id, row)));
+        for &id in &ids {
+            rows.extend(self.originals.scratch.noted(id)?.map(|row| (id, row)));
         }
         self.in_ledger(&rows, |ledger, records| ledger.hold(records, Timestamp::now()))?;
         let deleted = self.target.delete(&deletions, self.written).await;
-        // Asked of all: those that changed since they were found are there, too. After a failure it is all there is to know.
-        let there = self.target.there(ids).await;
+        // After a failure it is all there is to know.
+        let there = self.target.there(&ids).await;
         if let Ok(there) = &there {
             let stayed = rows.iter().filter(|(id, _)| there.contains(id));
             let stayed = stayed.map(|(id, row)| (*id, row.clone())).collect();
@@ -128,14 +188,6 @@ impl Job<'_> {
         deleted?;
         there?;
         Ok(())
-    }
-
-    /// Those that are still as the export inserted them, whole.
-    async fn unchanged(&self, ids: &[ObjectId]) -> Result<Vec<Deletion>, AuditError> {
-        let mut documents: Vec<RawDocumentBuf> = Vec::with_capacity(ids.len());
-        self.target.documents(ids, |_, document| documents.push(document.to_owned())).await?;
-        documents.retain(|document| is_as_inserted(document));
-        Ok(documents.into_iter().map(Deletion::Unchanged).collect())
     }
 
     fn in_ledger(

@@ -1,7 +1,9 @@
 //! What an audit remembers of each row, in a temporary database that spills to disk.
 
 use mongodb::bson::oid::ObjectId;
+use mongodb::bson::raw::RawDocumentBuf;
 use rusqlite::{Connection, OptionalExtension as _, params};
+use sha2::{Digest as _, Sha256};
 
 use crate::ledger::LedgerError;
 use crate::record::{Value, ValueRef};
@@ -16,6 +18,13 @@ pub(super) struct Noted {
     pub(super) position: Value,
     pub(super) key: String,
     pub(super) content: [u8; 16],
+    /// The [fingerprint] of its fields; `None` if the row can't become a document.
+    pub(super) fields: Option<[u8; 32]>,
+}
+
+/// What is remembered of a document's fields.
+pub(super) fn fingerprint(fields: &[u8]) -> [u8; 32] {
+    Sha256::digest(fields).into()
 }
 
 /// The temporary memory.
@@ -31,7 +40,7 @@ impl Scratch {
         connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
         connection.execute_batch(
             "CREATE TABLE rank (content BLOB PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID;
-             CREATE TABLE noted (id BLOB PRIMARY KEY, position, key TEXT NOT NULL, content BLOB NOT NULL) WITHOUT ROWID;
+             CREATE TABLE noted (id BLOB PRIMARY KEY, position, key TEXT NOT NULL, content BLOB NOT NULL, fields BLOB) WITHOUT ROWID;
              CREATE TABLE extra (id BLOB PRIMARY KEY, key TEXT NOT NULL) WITHOUT ROWID;",
         )?;
         Ok(Self { connection })
@@ -68,10 +77,13 @@ impl Scratch {
         position: ValueRef<'_>,
         key: &str,
         content: &[u8; 16],
+        fields: Option<&RawDocumentBuf>,
     ) -> Result<(), LedgerError> {
+        // Without the length before and the zero behind.
+        let fields = fields.map(|fields| fingerprint(&fields.as_bytes()[4..fields.as_bytes().len() - 1]));
         self.connection
-            .prepare_cached("INSERT OR REPLACE INTO noted VALUES (?1, ?2, ?3, ?4)")?
-            .execute(params![id.bytes(), position, key, content])?;
+            .prepare_cached("INSERT OR REPLACE INTO noted VALUES (?1, ?2, ?3, ?4, ?5)")?
+            .execute(params![id.bytes(), position, key, content, fields])?;
         Ok(())
     }
 
@@ -79,10 +91,10 @@ impl Scratch {
     pub(super) fn noted(&self, id: ObjectId) -> Result<Option<Noted>, LedgerError> {
         Ok(self
             .connection
-            .prepare_cached("SELECT position, key, content FROM noted WHERE id = ?1")?
+            .prepare_cached("SELECT position, key, content, fields FROM noted WHERE id = ?1")?
             .query_row([id.bytes()], |row| {
                 let position = ValueRef::from(row.get_ref(0)?).to_owned();
-                Ok(Noted { position, key: row.get(1)?, content: row.get(2)? })
+                Ok(Noted { position, key: row.get(1)?, content: row.get(2)?, fields: row.get(3)? })
             })
             .optional()?)
     }

@@ -131,7 +131,7 @@ pub async fn verify(around: &Surroundings<'_>) -> Result<Verified, AuditError> {
         for Seen { row, finding, changed } in seen {
             let may_settle = changed || (around.is_live && finding.is_pending());
             if may_settle && later.len() < PATIENCE_ROWS {
-                later.push(row.without_columns());
+                later.push(row.without_fields());
             } else {
                 count(&mut verified, around, &row, &finding);
             }
@@ -151,7 +151,7 @@ pub async fn verify(around: &Surroundings<'_>) -> Result<Verified, AuditError> {
             {
                 let may_settle = changed || (around.is_live && finding.is_pending());
                 if may_settle && round < ROUNDS {
-                    open.push(row.without_columns());
+                    open.push(row.without_fields());
                 } else {
                     count(&mut verified, around, &row, &finding);
                 }
@@ -186,7 +186,7 @@ async fn look_again(
 ) -> Result<Vec<Seen>, AuditError> {
     let (mut now, mut changes) = (Vec::with_capacity(rows.len()), Vec::with_capacity(rows.len()));
     for row in rows {
-        match walk.again(&row)? {
+        match walk.again(&row.position, row.rank)? {
             Some(row_now) => {
                 changes.push(row_now.content != row.content);
                 now.push(row_now);

@@ -10,8 +10,9 @@ use super::AuditError;
 use super::scratch::Scratch;
 use crate::config;
 use crate::ledger::LedgerError;
-use crate::record::{Fingerprinter, Position, Shape, columns, original_id};
+use crate::record::{DuplicateKey, Fingerprinter, Position, Shape, fields, original_id};
 use crate::source::{PageEnd, Reader, RowRef, SourceError, Visitor};
+use crate::target::MAX_DOCUMENT_BYTES;
 
 /// Rows of a page, which is a batch: what one look-up asks for.
 const PAGE_ROWS: u32 = 1_000;
@@ -32,16 +33,17 @@ pub(super) struct Row {
     /// Its document's `_id`.
     pub(super) id: ObjectId,
     pub(super) content: [u8; 16],
-    /// Its columns, as they stand in the document.
-    pub(super) columns: RawDocumentBuf,
+    /// Its fields, as they stand in the document; `None` if the row can't become one.
+    pub(super) fields: Option<RawDocumentBuf>,
+    pub(super) duplicate: Option<DuplicateKey>,
     /// How many equal rows came before, where that tells it from them.
-    rank: u64,
+    pub(super) rank: u64,
 }
 
 impl Row {
     /// What it takes to look at it again, and no more.
-    pub(super) fn without_columns(self) -> Self {
-        Self { columns: RawDocumentBuf::new(), ..self }
+    pub(super) fn without_fields(self) -> Self {
+        Self { fields: None, duplicate: None, ..self }
     }
 }
 
@@ -66,9 +68,9 @@ impl Walk {
         Ok(Self { reader, fingerprinter, shape, after: None, done: false })
     }
 
-    /// The duplicate key's columns; none, if the table lacks one of them.
-    pub(super) fn duplicate_columns(&self) -> Vec<String> {
-        self.shape.duplicate.iter().map(|&column| self.shape.name(column).to_owned()).collect()
+    /// The table's columns and what becomes of them.
+    pub(super) fn shape(&self) -> &Shape {
+        &self.shape
     }
 
     /// The number of rows; zero if the application leaves no time to count them.
@@ -92,11 +94,11 @@ impl Walk {
     }
 
     /// The row as it is now; `None` if it is gone.
-    pub(super) fn again(&mut self, row: &Row) -> Result<Option<Row>, AuditError> {
+    pub(super) fn again(&mut self, position: &Position, rank: u64) -> Result<Option<Row>, AuditError> {
         let reader = &mut self.reader;
         let mut page = Page::new(&self.shape, &self.fingerprinter, None);
-        page.rank = row.rank;
-        patiently(|| reader.row(&row.position, &mut page))?;
+        page.rank = rank;
+        patiently(|| reader.row(position, &mut page))?;
         Ok(page.into_rows()?.pop())
     }
 }
@@ -138,16 +140,19 @@ impl<'a> Page<'a> {
         let content = self.fingerprinter.content(row.values);
         let mut rank = self.rank;
         if let Some(scratch) = self.scratch.filter(|_| self.fingerprinter.needs_rank(row.values)) {
-            rank = scratch.next_rank(&content)?;
+            rank = scratch.next_rank(&self.fingerprinter.equality(row.values, content))?;
         }
         let id = self.fingerprinter.id(row.values, rank);
         let key = original_id(self.shape, &row.position, row.values);
+        let fields = fields(self.shape, row.values, MAX_DOCUMENT_BYTES).ok();
         if let Some(scratch) = self.scratch {
-            scratch.note(id, row.position.to_value().as_ref(), &key, &content)?;
+            // What the configuration makes of the columns isn't in the content's hash alone.
+            let mapped = fields.as_ref().filter(|_| self.shape.is_mapped());
+            scratch.note(id, row.position.to_value().as_ref(), &key, &content, mapped)?;
         }
-        let columns = columns(self.shape, row.values);
-        self.bytes += columns.as_bytes().len();
-        self.rows.push(Row { position: row.position.clone(), key, id, content, columns, rank });
+        let duplicate = self.fingerprinter.duplicate_key(row.values);
+        self.bytes += fields.as_ref().map_or(0, |fields| fields.as_bytes().len());
+        self.rows.push(Row { position: row.position.clone(), key, id, content, fields, duplicate, rank });
         Ok(())
     }
 }

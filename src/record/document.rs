@@ -73,10 +73,31 @@ pub fn document(
     }
     let mut document = RawDocumentBuf::new();
     document.append(cstr!("_id"), id);
+    append_fields(&mut document, shape, values, limit)?;
+    document.append(cstr!("export_metadata"), metadata);
+    if document.as_bytes().len() > limit { Err(Refusal::TooLarge) } else { Ok(document) }
+}
+
+/// The row's fields alone, as they stand in its document between `_id` and metadata.
+///
+/// # Errors
+/// As [`document`].
+pub fn fields(shape: &Shape, values: &[ValueRef<'_>], limit: usize) -> Result<RawDocumentBuf, Refusal> {
+    let mut document = RawDocumentBuf::new();
+    append_fields(&mut document, shape, values, limit)?;
+    Ok(document)
+}
+
+fn append_fields(
+    document: &mut RawDocumentBuf,
+    shape: &Shape,
+    values: &[ValueRef<'_>],
+    limit: usize,
+) -> Result<(), Refusal> {
     for (place, (value, field)) in values.iter().zip(&shape.plan.fields).enumerate() {
         match field {
             None => {}
-            Some(Field { name, to: None }) => append(&mut document, name, *value),
+            Some(Field { name, to: None }) => append(document, name, *value),
             Some(Field { name, to: Some(to) }) => {
                 let room = limit.saturating_sub(document.as_bytes().len());
                 let value =
@@ -88,8 +109,7 @@ pub fn document(
     for (name, value) in &shape.plan.constants {
         document.append(name, value.as_raw_bson_ref());
     }
-    document.append(cstr!("export_metadata"), metadata);
-    if document.as_bytes().len() > limit { Err(Refusal::TooLarge) } else { Ok(document) }
+    Ok(())
 }
 
 fn refusal(shape: &Shape, column: usize, to: Type, obstacle: Obstacle) -> Refusal {

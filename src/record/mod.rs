@@ -21,7 +21,8 @@ mod written;
 
 pub use conversion::Type;
 pub use document::{
-    EXPORT_VERSION, Provenance, Refusal, bson, document, metadata, original_id, shown, without_duplicate_key,
+    EXPORT_VERSION, Provenance, Refusal, bson, document, fields, metadata, original_id, shown,
+    without_duplicate_key,
 };
 pub use duplicate::{DuplicateKey, absent};
 pub use identity::{Fingerprinter, host_id};
@@ -29,7 +30,7 @@ pub use mapping::{Mapping, RESERVED, UnusableColumn};
 pub use moment::{created_seconds, is_older};
 pub use shape::{Identity, KeyKind, Shape};
 pub use value::{Position, Value, ValueRef};
-pub use written::is_as_inserted;
+pub use written::{field_bytes, inserted_content, is_as_inserted};
 
 #[cfg(test)]
 mod mapped_tests;

@@ -111,6 +111,12 @@ impl Shape {
         self.columns.iter().position(|column| column.as_str() == name)
     }
 
+    /// Whether the configuration makes something else of the columns than they are.
+    #[must_use]
+    pub fn is_mapped(&self) -> bool {
+        self.plan.changes
+    }
+
     /// The name of the column's field in the document; `None` if the column doesn't arrive.
     #[must_use]
     pub fn field(&self, column: usize) -> Option<&str> {

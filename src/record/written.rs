@@ -15,10 +15,34 @@ const METADATA: [&str; 6] =
 const MOST_AMBIGUOUS: usize = 8;
 
 /// Whether the document is to the last byte what an export inserted: no column changed, added or removed by anybody, and
-/// no update by a later export.
+/// no update by a later export. Of a table whose columns are mapped that can't be known by the document alone.
 #[must_use]
 pub fn is_as_inserted(document: &RawDocument) -> bool {
     judge(document).unwrap_or(false)
+}
+
+/// The hash of the row in the document's metadata, if these are what an insert writes.
+#[must_use]
+pub fn inserted_content(document: &RawDocument) -> Option<[u8; 16]> {
+    content_of(document.get_document("export_metadata").ok()?)
+}
+
+/// The bytes of the row's fields, between `_id` and metadata; `None` if these don't stand first and last.
+#[must_use]
+pub fn field_bytes(document: &RawDocument) -> Option<&[u8]> {
+    // Length and `_id`; type, name and the NUL behind it.
+    const BEFORE: usize = 4 + 1 + 4 + 12;
+    const NAME: usize = 1 + 15 + 1;
+    let (first, last) = (document.iter().next()?.ok()?, document.iter().last()?.ok()?);
+    match (first, last) {
+        ((id, RawBsonRef::ObjectId(_)), (name, RawBsonRef::Document(metadata)))
+            if id.as_str() == "_id" && name.as_str() == "export_metadata" =>
+        {
+            let behind = NAME + metadata.as_bytes().len() + 1;
+            document.as_bytes().get(BEFORE..document.as_bytes().len().checked_sub(behind)?)
+        }
+        _ => None,
+    }
 }
 
 /// `None` for what no export writes.
@@ -115,7 +139,10 @@ mod tests {
             source: "host:db:t".to_owned(),
             exported_at: "2024-09-27T14:30:22.123Z".to_owned(),
         };
-        document(ObjectId::from_bytes([1; 12]), &shape, values, &metadata(&provenance, "1", &content, None))
+        {
+            let metadata = metadata(&provenance, "1", &content, None);
+            document(ObjectId::from_bytes([1; 12]), &shape, values, &metadata, 1 << 20).unwrap()
+        }
     }
 
     const VALUES: [ValueRef<'static>; 8] = [
@@ -133,6 +160,11 @@ mod tests {
     fn what_was_inserted_is_known_again_by_itself_whatever_its_values() {
         assert!(is_as_inserted(&written(&VALUES)));
         assert!(is_as_inserted(&written(&[])));
+        let (one, none) = (written(&VALUES[1..2]), written(&[]));
+        assert_eq!(
+            (field_bytes(&one), field_bytes(&none)),
+            (Some(&b"\x10c0\0\x07\0\0\0"[..]), Some(&b""[..]))
+        );
     }
 
     #[test]

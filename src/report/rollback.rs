@@ -1,5 +1,6 @@
 //! What is asked and told of taking an export back.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// What is to be taken back.
@@ -32,7 +33,7 @@ pub enum RollbackMode {
 }
 
 /// What there is to take back.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Planned {
     /// Documents that the export inserted and that are there.
     pub documents: u64,
@@ -41,7 +42,7 @@ pub struct Planned {
 }
 
 /// What was taken back.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct RolledBack {
     /// Documents that were deleted.
     pub deleted: u64,
@@ -52,8 +53,9 @@ pub struct RolledBack {
 }
 
 /// What a rollback came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(untagged)]
+#[schemars(inline)]
 pub enum Rollback {
     /// What would be done.
     Planned(Planned),

@@ -36,6 +36,8 @@ pub struct Survey {
     pub shape: Shape,
     /// Columns of the duplicate key that the table lacks.
     pub missing_duplicate: Vec<String>,
+    /// Columns that the configuration of columns names and the table lacks.
+    pub missing_mapped: Vec<String>,
     /// Of the first rows: how many there are, and in how many the creation column reads as a time.
     pub sample: (u32, u32),
 }
@@ -55,6 +57,7 @@ pub fn survey(sqlite: &config::Sqlite, duplicate_key: &[String]) -> Result<Surve
     Ok(Survey {
         journal,
         rows: reader.count(None)?,
+        missing_mapped: reader.missing_mapped_columns().to_vec(),
         missing_duplicate: reader.missing_duplicate_columns().to_vec(),
         sample: (sample.rows, sample.times),
         shape,

@@ -47,7 +47,7 @@ async fn with(
         error => error.to_string(),
     };
     if request.mode == RollbackMode::DryRun {
-        return audit::plan(target, written).await.map(Rollback::Planned).map_err(told);
+        return audit::plan(config, target, written).await.map(Rollback::Planned).map_err(told);
     }
     if store.state() == LedgerState::Temporary {
         return Err("the state directory can't be used: rows could not be held".to_owned());

@@ -1,22 +1,22 @@
-//! A row's columns against a document.
+//! A row's fields against a document.
 
 use std::collections::HashMap;
 
 use mongodb::bson::RawBsonRef;
 use mongodb::bson::raw::RawDocument;
 
-/// Where the first column stands in a document of ours: behind the length, and the `_id` with its type and name.
-const FIRST_COLUMN: usize = 4 + 1 + 4 + 12;
+/// Where the first field stands in a document of ours: behind the length, and the `_id` with its type and name.
+const FIRST_FIELD: usize = 4 + 1 + 4 + 12;
 
-/// The columns in which `document` differs from what it ought to hold; other fields may be there.
-pub(super) fn differing_columns(expected: &RawDocument, document: &RawDocument) -> Vec<String> {
+/// The fields in which `document` differs from what it ought to hold; other fields may be there.
+pub(super) fn differing_fields(expected: &RawDocument, document: &RawDocument) -> Vec<String> {
     let (wanted, found) = (expected.as_bytes(), document.as_bytes());
     // Without the length before and the zero behind. Whole elements begin at the same place: where their bytes are the
     // same, so are they.
     let wanted = &wanted[4..wanted.len() - 1];
     let begins_with_id =
         matches!(document.iter().next(), Some(Ok((name, RawBsonRef::ObjectId(_)))) if name.as_str() == "_id");
-    if begins_with_id && found.get(FIRST_COLUMN..FIRST_COLUMN + wanted.len()) == Some(wanted) {
+    if begins_with_id && found.get(FIRST_FIELD..FIRST_FIELD + wanted.len()) == Some(wanted) {
         return Vec::new();
     }
     let fields: HashMap<&str, RawBsonRef<'_>> =
@@ -47,7 +47,7 @@ mod tests {
 
     fn differing(expected: &Document, document: &Document) -> Vec<String> {
         let raw = |document: &Document| RawDocumentBuf::try_from(document).unwrap();
-        differing_columns(&raw(expected), &raw(document))
+        differing_fields(&raw(expected), &raw(document))
     }
 
     #[test]

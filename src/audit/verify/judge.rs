@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use mongodb::bson::oid::ObjectId;
 
 use super::Surroundings;
-use super::compare::differing_columns;
+use super::compare::differing_fields;
 use crate::audit::AuditError;
 use crate::audit::walk::{Row, Walk};
 use crate::ledger::Entry;
@@ -66,12 +66,13 @@ impl Finding {
 /// Judges rows by what is in MongoDB and in the ledger.
 pub(super) struct Judge<'a> {
     around: &'a Surroundings<'a>,
-    duplicate_columns: Vec<String>,
+    /// The names that the duplicate key's columns have in documents.
+    duplicate_fields: Vec<String>,
 }
 
 impl<'a> Judge<'a> {
     pub(super) fn new(around: &'a Surroundings<'a>, walk: &Walk) -> Self {
-        Self { around, duplicate_columns: walk.duplicate_columns() }
+        Self { around, duplicate_fields: walk.shape().duplicate_fields() }
     }
 
     /// One finding for each row, in their order.
@@ -83,7 +84,11 @@ impl<'a> Judge<'a> {
             .target
             .documents(&ids, |id, document| {
                 if let Some(&at) = places.get(&id) {
-                    found[at] = Some(differing_columns(&rows[at].columns, document));
+                    found[at] = Some(match &rows[at].fields {
+                        Some(fields) => differing_fields(fields, document),
+                        // It could become a document once.
+                        None => vec!["(the row can't become a document as it is)".to_owned()],
+                    });
                 }
             })
             .await?;
@@ -133,14 +138,10 @@ impl<'a> Judge<'a> {
 
     /// For each of these rows, whether a document has its duplicate key.
     async fn led(&self, rows: &[Row], places: &[usize]) -> Result<Vec<bool>, AuditError> {
-        let columns = &self.duplicate_columns;
-        if columns.is_empty() {
-            return Ok(vec![false; places.len()]);
-        }
-        let keys: Vec<Option<DuplicateKey>> =
-            places.iter().map(|&at| DuplicateKey::of_document(columns, &rows[at].columns)).collect();
-        let asked: Vec<&DuplicateKey> = keys.iter().flatten().collect();
-        let holders = self.around.target.holders(HolderQuery { columns, keys: &asked }).await?;
-        Ok(keys.iter().map(|key| key.as_ref().is_some_and(|key| holders.contains_key(&key.hash))).collect())
+        let keys: Vec<Option<&DuplicateKey>> = places.iter().map(|&at| rows[at].duplicate.as_ref()).collect();
+        let asked: Vec<&DuplicateKey> = keys.iter().copied().flatten().collect();
+        let query = HolderQuery { columns: &self.duplicate_fields, keys: &asked };
+        let holders = self.around.target.holders(query).await?;
+        Ok(keys.iter().map(|key| key.is_some_and(|key| holders.contains_key(&key.hash))).collect())
     }
 }

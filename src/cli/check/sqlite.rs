@@ -24,6 +24,7 @@ fn broken(config: &Config, error: &SourceError) -> Vec<Line> {
         SourceError::File { .. } => ("file", "Look at the file and its disk."),
         SourceError::NotADatabase(_) => ("file", "Correct sqlite.path."),
         SourceError::Busy(_) => ("journal", "Try again; if it stays so, see the head of the systemd unit."),
+        SourceError::Slip { .. } => ("table", "Correct columns.exclude."),
         SourceError::NoTable(_) => {
             ("table", "Correct sqlite.table, or start the application, which makes it.")
         }
@@ -77,6 +78,14 @@ fn columns(config: &Config, found: &Survey) -> Line {
     let shape = &found.shape;
     let count = shape.columns().len();
     let (rows, times) = found.sample;
+    if !found.missing_mapped.is_empty() {
+        let detail = format!("{count} columns; the table lacks {}", found.missing_mapped.join(", "));
+        return Line::warn(
+            NAME,
+            detail,
+            "Correct the section [columns], if it isn't the application that dropped them.",
+        );
+    }
     if shape.created.is_none() {
         return Line::warn(
             NAME,

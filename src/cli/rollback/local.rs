@@ -58,7 +58,7 @@ impl Side for Local {
         self.connect()?;
         let Some(target) = &self.target else { return Err(CommandError::Internal) };
         let written = Written { source: &self.source, export_id: Some(&self.export_id) };
-        self.runtime.block_on(audit::plan(target, written)).map_err(told)
+        self.runtime.block_on(audit::plan(&self.config, target, written)).map_err(told)
     }
 
     fn perform(&mut self) -> Result<RolledBack, CommandError> {

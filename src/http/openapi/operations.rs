@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::http::answers::{
     Connection, ExportStarted, ExportStopping, Health, History, LinkHistory, Released, SqliteData,
 };
-use crate::report::{ExportStatus, Link, Remarks};
+use crate::report::{ExportStatus, Link, Remarks, Rollback};
 use crate::supervisor::control::Pausing;
 
 /// What can be asked.
@@ -50,6 +50,10 @@ const RUNNING: (u16, &str) = (409, "Export is already running");
 const INVALID: (u16, &str) = (422, "Invalid request");
 const UNAVAILABLE: (u16, &str) = (503, "Service unavailable");
 const NO_LEDGER: (u16, &str) = (503, "The ledger is not available");
+
+const fn flag(name: &'static str, description: &'static str) -> Parameter {
+    Parameter { name, description, schema: || json!({ "type": "boolean" }) }
+}
 
 const fn limit(description: &'static str) -> Parameter {
     Parameter {
@@ -188,7 +192,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
             Parameter {
                 name: "outcome",
                 description: "Only rows of this outcome",
-                schema: || json!({ "type": "string", "enum": ["rejected", "duplicate"] }),
+                schema: || json!({ "type": "string", "enum": ["rejected", "duplicate", "held"] }),
             },
             Parameter {
                 name: "after",
@@ -210,8 +214,26 @@ pub(super) const OPERATIONS: &[Operation] = &[
         ..post(
             "/api/export/records/retry",
             "retry_records",
-            "Lets rejected rows be sent again",
+            "Lets rejected and held rows be sent again",
             told::<Released>(&["Rejected records will be retried"]),
+        )
+    },
+    Operation {
+        parameters: &[
+            Parameter {
+                name: "export_id",
+                description: "Which export; it must be given",
+                schema: || json!({ "type": "string", "pattern": "^export_[A-Za-z0-9_]+$" }),
+            },
+            flag("changed_too", "Whether documents, too, that were changed since; no if it isn't given"),
+            flag("dry_run", "Whether it is only told what would be done; no if it isn't given"),
+        ],
+        failures: &[RUNNING, INVALID, (503, "Rollback failed")],
+        ..post(
+            "/api/export/rollback",
+            "rollback",
+            "Takes an export back: deletes what it inserted, and holds the rows",
+            told::<Rollback>(&["Rollback planned, nothing was changed", "Export rolled back successfully"]),
         )
     },
     get("/live", "live", "Whether the process answers", told::<Health>(&["Alive"])),

@@ -250,8 +250,13 @@ fn after_silence(bytes: &str) -> (String, Duration) {
         let (status, link, backlog) =
             (watch::Sender::default(), watch::Sender::default(), watch::Sender::default());
         let snapshots = snapshots(&status, &link, &backlog);
-        let deadlines =
-            Deadlines { command: PATIENCE, test_connection: PATIENCE, summary: PATIENCE, ledger: PATIENCE, rollback: PATIENCE };
+        let deadlines = Deadlines {
+            command: PATIENCE,
+            test_connection: PATIENCE,
+            summary: PATIENCE,
+            ledger: PATIENCE,
+            rollback: PATIENCE,
+        };
         let (control, _commands) = Control::new(snapshots, Arc::new(Checks::default()), deadlines);
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("it is bound");

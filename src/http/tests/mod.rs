@@ -26,8 +26,8 @@ use crate::report::{
     Backlog, ExportStatus, Failure, Link, PastExport, RemarkQuery, Remarks, RunState, Summary,
 };
 use crate::supervisor::control::{
-    Command, Control, Deadlines, Pausing, ResetError, Services, Snapshots, SourceUnavailable, StartError, Started,
-    StopError, Stopped,
+    Command, Control, Deadlines, Pausing, ResetError, Services, Snapshots, SourceUnavailable, StartError,
+    Started, StopError, Stopped,
 };
 use checks::Checks;
 

@@ -12,7 +12,9 @@ impl Control {
     /// # Errors
     /// See [`RollbackRefusal`].
     pub async fn rollback(&self, request: RollbackRequest) -> Result<Rollback, RollbackRefusal> {
-        if request.mode == RollbackMode::Perform && self.shared.snapshots.status.borrow().status == RunState::Running {
+        if request.mode == RollbackMode::Perform
+            && self.shared.snapshots.status.borrow().status == RunState::Running
+        {
             return Err(RollbackRefusal::ExportRunning);
         }
         let services = Arc::clone(&self.shared.services);
