@@ -111,7 +111,7 @@ impl Rule {
             Self::Collection => plain_text(value, names::collection),
             Self::Uri => plain_text(value, connection_string),
             Self::Uris => list(value, connection_string),
-            Self::Names => list(value, names::plain).and_then(without_repeats),
+            Self::Names => list(value, names::column).and_then(without_repeats),
             Self::Fields => list(value, names::field).and_then(without_repeats),
             Self::Field => plain_text(value, names::document_field),
             Self::Constant => constant(value),

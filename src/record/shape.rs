@@ -5,7 +5,7 @@ use std::sync::Arc;
 use mongodb::bson::Bson;
 use mongodb::bson::raw::CString;
 
-use super::conversion::convert;
+use super::conversion::{Type, convert};
 use super::mapping::{Field, Plan};
 use super::{Mapping, UnusableColumn, ValueRef};
 
@@ -136,6 +136,8 @@ impl Shape {
         match &self.plan.fields[column] {
             None => Bson::Null,
             Some(Field { to: None, .. }) => super::bson(values[column]),
+            // Of which nobody can say that it is older.
+            Some(Field { to: Some(Type::Json), .. }) => Bson::Null,
             Some(Field { to: Some(to), .. }) => convert(values[column], *to, usize::MAX)
                 .ok()
                 .and_then(|value| Bson::try_from(value).ok())
