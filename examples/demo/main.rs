@@ -6,6 +6,7 @@
 
 mod audience;
 mod pace;
+mod program;
 mod stage;
 mod tell;
 
@@ -39,7 +40,7 @@ fn main() -> ExitCode {
 fn perform(pace: &Pace) -> Result<(), String> {
     println!("mongo-uplink: rows of a SQLite table reach MongoDB whenever it can be reached.");
     println!("Everything here runs on 127.0.0.1 and is removed at the end.");
-    stage::build_daemon()?;
+    program::build("demo")?;
     let mut stage = Stage::set(pace);
     let story = Story::begin();
 

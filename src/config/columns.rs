@@ -4,8 +4,11 @@
 
 use std::collections::BTreeMap;
 
+use figment::value::Value;
+use mongodb::bson::Bson;
+
 use super::load::{Found, Settings, free_of};
-use super::rule::Setting;
+use super::rule::{Setting, kind_of};
 use super::{Problem, show};
 use crate::record::{Mapping, Type};
 
@@ -82,6 +85,22 @@ pub(super) fn contradictions(settings: &Settings) -> Vec<Problem> {
         }
     }
     problems
+}
+
+/// The field that a value makes, the same in each document. Whole numbers have the form that they have in rows.
+pub(super) fn constant(value: &Value) -> Result<Bson, String> {
+    Ok(match value {
+        Value::String(_, text) => Bson::String(text.clone()),
+        Value::Bool(_, flag) => Bson::Boolean(*flag),
+        Value::Num(_, number) => match (number.to_f64(), number.to_i128()) {
+            (Some(decimals), _) => Bson::Double(decimals),
+            (None, whole) => {
+                let whole = whole.and_then(|whole| i64::try_from(whole).ok()).ok_or("is out of range")?;
+                i32::try_from(whole).map_or(Bson::Int64(whole), Bson::Int32)
+            }
+        },
+        other => return Err(kind_of(other)),
+    })
 }
 
 fn left_out_by(mapping: &Mapping, column: &str) -> &'static str {

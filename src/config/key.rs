@@ -74,10 +74,10 @@ impl Free {
 
 /// The sections without keys of their own.
 pub(super) const FREE: &[Free] = &[
-    Free { section: "rename", name: names::plain, named: "the name of a column", rule: Rule::Field },
+    Free { section: "rename", name: names::column, named: "the name of a column", rule: Rule::Field },
     Free {
         section: "types",
-        name: names::plain,
+        name: names::column,
         named: "the name of a column",
         rule: Rule::Choice(Type::NAMES),
     },

@@ -10,7 +10,7 @@ use jiff::fmt::friendly::SpanParser;
 use mongodb::bson::Bson;
 
 use super::near::nearest;
-use super::{filter, names};
+use super::{columns, filter, names};
 
 /// What is allowed for a key.
 #[derive(Clone, Copy, Debug)]
@@ -111,10 +111,10 @@ impl Rule {
             Self::Collection => plain_text(value, names::collection),
             Self::Uri => plain_text(value, connection_string),
             Self::Uris => list(value, connection_string),
-            Self::Names => list(value, names::plain).and_then(without_repeats),
+            Self::Names => list(value, names::column).and_then(without_repeats),
             Self::Fields => list(value, names::field).and_then(without_repeats),
             Self::Field => plain_text(value, names::document_field),
-            Self::Constant => constant(value),
+            Self::Constant => columns::constant(value).map(Setting::Constant),
             Self::Flag => value.to_bool().map(Setting::Flag).ok_or_else(|| kind_of(value)),
             Self::Whole(min, max) => whole(value, min, max),
             Self::Number(min, max) => number(value, min, max),
@@ -167,7 +167,7 @@ fn span(duration: Duration) -> String {
 }
 
 /// The value's kind as the reason for refusing it.
-fn kind_of(value: &Value) -> String {
+pub(super) fn kind_of(value: &Value) -> String {
     let kind = match value {
         Value::String(..) | Value::Char(..) => "a text",
         Value::Bool(..) => "true or false",
@@ -217,23 +217,6 @@ fn without_repeats(setting: Setting) -> Result<Setting, String> {
         }
     }
     Ok(setting)
-}
-
-/// Whole numbers have the form that they have in rows.
-fn constant(value: &Value) -> Result<Setting, String> {
-    let constant = match value {
-        Value::String(_, text) => Bson::String(text.clone()),
-        Value::Bool(_, flag) => Bson::Boolean(*flag),
-        Value::Num(_, number) => match (number.to_f64(), number.to_i128()) {
-            (Some(decimals), _) => Bson::Double(decimals),
-            (None, whole) => {
-                let whole = whole.and_then(|whole| i64::try_from(whole).ok()).ok_or("is out of range")?;
-                i32::try_from(whole).map_or(Bson::Int64(whole), Bson::Int32)
-            }
-        },
-        other => return Err(kind_of(other)),
-    };
-    Ok(Setting::Constant(constant))
 }
 
 fn whole(value: &Value, min: i64, max: i64) -> Result<Setting, String> {

@@ -205,3 +205,21 @@ fn a_name_is_in_a_document_once() {
     mapping.exclude.push("export_metadata".into());
     assert_eq!(usable(&mapping, &["_id", "export_metadata"]), Ok(()));
 }
+
+#[test]
+fn only_what_arrives_or_tells_rows_apart_is_needed() {
+    let needed = |key_kind, key: Vec<usize>, created| {
+        let mut shape = Shape::mapped(&NAMES.map(str::to_owned), key_kind, key, &mapping()).unwrap();
+        shape.created = created;
+        (0..NAMES.len()).map(|column| shape.is_needed(column)).collect::<Vec<_>>()
+    };
+    let (all, but_secret) = ([true; 5], [true, false, true, true, true]);
+    assert_eq!(needed(KeyKind::Integer { reusable: false }, vec![0], None), but_secret);
+    assert_eq!(needed(KeyKind::WithoutRowid, vec![0], Some(4)), but_secret);
+    assert_eq!(needed(KeyKind::WithoutRowid, vec![1], None), all, "the key");
+    assert_eq!(needed(KeyKind::Integer { reusable: true }, vec![0], Some(1)), all, "the creation column");
+    for key_kind in [KeyKind::Integer { reusable: true }, KeyKind::Declared] {
+        assert_eq!(needed(key_kind, vec![0], None), all, "the content may tell rows apart");
+    }
+    assert_eq!(needed(KeyKind::None, vec![], Some(4)), all);
+}

@@ -58,7 +58,7 @@ impl Mapping {
 /// A column that can't be kept in a document as it is.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "column {column:?} can't be exported: {why}; give it another name in [rename], or leave it out by columns.exclude"
+    "column {column:?} can't be exported: {why}; rename it, in the table or by [rename], or leave it out by columns.exclude"
 )]
 pub struct UnusableColumn {
     column: String,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use mongodb::bson::Bson;
 use mongodb::bson::raw::CString;
 
-use super::conversion::convert;
+use super::conversion::{Type, convert};
 use super::mapping::{Field, Plan};
 use super::{Mapping, UnusableColumn, ValueRef};
 
@@ -123,6 +123,18 @@ impl Shape {
         self.plan.fields[column].as_ref().map(|field| field.name.as_str())
     }
 
+    /// Whether anything depends on the column's values: they arrive, or tell rows apart.
+    #[must_use]
+    pub fn is_needed(&self, column: usize) -> bool {
+        // A declared key may be NULL, and then all of the row tells it apart.
+        let by_key = matches!(self.key_kind, KeyKind::Integer { .. } | KeyKind::WithoutRowid)
+            && matches!(self.identity(), Identity::KeyAndCreation | Identity::Key);
+        !by_key
+            || self.plan.fields[column].is_some()
+            || self.key.contains(&column)
+            || self.created == Some(column)
+    }
+
     /// The names that the duplicate key's columns have in the document.
     #[must_use]
     pub fn duplicate_fields(&self) -> Vec<String> {
@@ -132,7 +144,9 @@ impl Shape {
     /// The name that the column of the last change has in the document, if it is there.
     #[must_use]
     pub fn updated_field(&self) -> Option<String> {
-        self.updated.and_then(|column| self.field(column)).map(str::to_owned)
+        let field = self.plan.fields[self.updated?].as_ref()?;
+        // What may be of any size and depth is no time, and isn't read back.
+        (field.to != Some(Type::Json)).then(|| field.name.as_str().to_owned())
     }
 
     /// When the row was changed last, as its document says it; null if it doesn't.
@@ -142,6 +156,8 @@ impl Shape {
         match &self.plan.fields[column] {
             None => Bson::Null,
             Some(Field { to: None, .. }) => super::bson(values[column]),
+            // Of which nobody can say that it is older.
+            Some(Field { to: Some(Type::Json), .. }) => Bson::Null,
             Some(Field { to: Some(to), .. }) => convert(values[column], *to, usize::MAX)
                 .ok()
                 .and_then(|value| Bson::try_from(value).ok())

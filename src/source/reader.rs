@@ -2,6 +2,7 @@
 
 use std::ops::ControlFlow;
 
+use mongodb::bson::raw::CString;
 use rusqlite::{Connection, params_from_iter};
 
 use super::access::Access;
@@ -17,7 +18,7 @@ const SMALLEST_PAGE: u32 = 25;
 pub struct RowRef<'a> {
     /// Where it stands.
     pub position: Position,
-    /// Its values, in the order of the shape's columns.
+    /// Its values, in the order of the shape's columns; NULL where nothing depends on them.
     pub values: &'a [ValueRef<'a>],
 }
 
@@ -220,7 +221,11 @@ fn read_page(
 /// The statements for the first and for each following page, and for the row at one place.
 fn statements(config: &config::Sqlite, table: &Table) -> (String, String, String) {
     let shape = &table.shape;
-    let columns: Vec<String> = shape.columns().iter().map(|name| quoted(name.as_str())).collect();
+    // What nothing depends on isn't read, however large it is.
+    let column = |(place, name): (usize, &CString)| {
+        if shape.is_needed(place) { quoted(name.as_str()) } else { "NULL".to_owned() }
+    };
+    let columns: Vec<String> = shape.columns().iter().enumerate().map(column).collect();
     let columns = columns.join(", ");
     let from = format!("FROM main.{}", quoted(&config.table));
     match &table.rowid {

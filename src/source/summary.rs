@@ -46,9 +46,11 @@ impl Visitor for Samples {
     }
 
     fn row(&mut self, row: RowRef<'_>) -> ControlFlow<()> {
-        let columns = self.shape.columns().iter().zip(row.values);
+        let columns = self.shape.columns().iter().zip(row.values).enumerate();
+        let exported = columns.filter(|(place, _)| self.shape.field(*place).is_some());
         self.records.push(
-            columns
+            exported
+                .map(|(_, column)| column)
                 .map(|(name, value)| {
                     let value = match (name.as_str(), shown(*value)) {
                         ("id", Value::Number(number)) => number.to_string().into(),

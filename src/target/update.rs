@@ -5,8 +5,8 @@
 //! written over; the caller reads the copies back and so learns what became of each.
 
 use mongodb::bson::oid::ObjectId;
-use mongodb::bson::raw::{RawDocument, RawDocumentBuf};
-use mongodb::bson::{Bson, Document, RawBsonRef, doc};
+use mongodb::bson::raw::{CString, RawArrayBuf, RawBson, RawDocument, RawDocumentBuf};
+use mongodb::bson::{Bson, RawBsonRef, cstr, rawdoc};
 
 use super::insert::{InsertOutcome, MAX_DOCUMENT_BYTES, Verb};
 use super::lookup::is_plain;
@@ -59,7 +59,7 @@ impl Target {
         let mut outcomes = vec![UpdateOutcome::Sent; updates.len()];
         let (mut places, mut statements) = (Vec::new(), Vec::new());
         for (at, update) in updates.iter().enumerate() {
-            let statement = RawDocumentBuf::try_from(&statement(update)?).map_err(|_| unencodable())?;
+            let statement = statement(update)?;
             if statement.as_bytes().len() > MAX_STATEMENT_BYTES {
                 outcomes[at] = too_large();
             } else {
@@ -80,61 +80,67 @@ impl Target {
     }
 }
 
-fn statement(update: &Update<'_>) -> Result<Document, Failure> {
-    let mut columns = Document::new();
-    let mut metadata = Document::new();
+/// Built of bytes as they are: a document of many levels needs no stack, and one of many small values no memory of its own.
+fn statement(update: &Update<'_>) -> Result<RawDocumentBuf, Failure> {
+    let mut columns = RawDocumentBuf::new();
+    let mut metadata = RawDocumentBuf::new();
     for element in update.document {
         let (name, value) = element.map_err(|_| unencodable())?;
         match (name.as_str(), value) {
             ("_id", _) => {}
-            ("export_metadata", RawBsonRef::Document(raw)) => {
-                let whole = Document::try_from(raw).map_err(|_| unencodable())?;
-                metadata = own_metadata(&whole, update.with_duplicate_key);
+            ("export_metadata", RawBsonRef::Document(whole)) => {
+                metadata = own_metadata(whole, update.with_duplicate_key);
             }
-            (name, value) => {
-                columns.insert(name, Bson::try_from(value).map_err(|_| unencodable())?);
-            }
+            (_, value) => columns.append(name, value),
         }
     }
     // Somebody may have put anything in its place.
-    let is_document = doc! { "$eq": [{ "$type": "$export_metadata" }, "object"] };
-    let others = doc! { "$cond": [is_document, "$export_metadata", {}] };
-    let mut pipeline = vec![doc! { "$replaceWith": { "$mergeObjects": [
+    let is_document = rawdoc! { "$eq": [{ "$type": "$export_metadata" }, "object"] };
+    let others = rawdoc! { "$cond": [is_document, "$export_metadata", {}] };
+    let merged = rawdoc! { "$mergeObjects": [others, { "$literal": metadata }] };
+    let mut pipeline = RawArrayBuf::new();
+    pipeline.push(rawdoc! { "$replaceWith": { "$mergeObjects": [
         "$$ROOT",
         { "$literal": columns },
-        { "export_metadata": { "$mergeObjects": [others, { "$literal": metadata }] } },
-    ] } }];
+        { "export_metadata": merged },
+    ] } });
     if !update.with_duplicate_key {
-        pipeline.push(doc! { "$unset": "export_metadata.duplicate_key" });
+        pipeline.push(rawdoc! { "$unset": "export_metadata.duplicate_key" });
     }
-    let mut query = doc! { "_id": update.id };
+    let mut query = rawdoc! { "_id": update.id };
     if let Some(column) = update.updated_column.filter(|name| is_plain(name)) {
-        query.extend(is_still(column, &update.seen.updated));
+        is_still(&mut query, column, &update.seen.updated)?;
     }
-    query.extend(is_still("export_metadata.content", &update.seen.content));
-    Ok(doc! { "q": query, "u": pipeline, "multi": false, "upsert": false })
+    is_still(&mut query, "export_metadata.content", &update.seen.content)?;
+    Ok(rawdoc! { "q": query, "u": pipeline, "multi": false, "upsert": false })
 }
 
-/// The condition that a field is what it was. `$eq`, as a value alone may be taken for an operator or a pattern; nothing
-/// for what no query can ask for.
-fn is_still(field: &str, seen: &Bson) -> Option<(String, Bson)> {
-    (*seen != Bson::Undefined).then(|| (field.to_owned(), doc! { "$eq": seen.clone() }.into()))
+/// Adds the condition that a field is what it was. `$eq`, as a value alone may be taken for an operator or a pattern;
+/// nothing for what no query can ask for.
+fn is_still(query: &mut RawDocumentBuf, field: &str, seen: &Bson) -> Result<(), Failure> {
+    if *seen == Bson::Undefined {
+        return Ok(());
+    }
+    let field = CString::try_from(field).map_err(|_| unencodable())?;
+    let seen = RawBson::try_from(seen.clone()).map_err(|_| unencodable())?;
+    query.append(field, rawdoc! { "$eq": seen });
+    Ok(())
 }
 
 /// What an update changes of the metadata: which export inserted the document, and when, stays.
-fn own_metadata(whole: &Document, with_duplicate_key: bool) -> Document {
-    let mut metadata = Document::new();
+fn own_metadata(whole: &RawDocument, with_duplicate_key: bool) -> RawDocumentBuf {
+    let mut metadata = RawDocumentBuf::new();
     for (from, to) in [
-        ("content", "content"),
-        ("export_version", "export_version"),
-        ("exported_at", "updated_at"),
-        ("export_id", "updated_by"),
-        ("duplicate_key", "duplicate_key"),
+        ("content", cstr!("content")),
+        ("export_version", cstr!("export_version")),
+        ("exported_at", cstr!("updated_at")),
+        ("export_id", cstr!("updated_by")),
+        ("duplicate_key", cstr!("duplicate_key")),
     ] {
-        if let Some(value) = whole.get(from)
+        if let Ok(Some(value)) = whole.get(from)
             && (from != "duplicate_key" || with_duplicate_key)
         {
-            metadata.insert(to, value.clone());
+            metadata.append(to, value);
         }
     }
     metadata

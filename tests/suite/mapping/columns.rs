@@ -35,6 +35,23 @@ fn columns_are_left_out_renamed_and_added_to() {
 }
 
 #[test]
+fn what_is_left_out_is_not_shown_either_and_its_size_does_not_matter() {
+    let scene = with_table("large", PEOPLE);
+    scene
+        .app
+        .execute("ALTER TABLE t ADD COLUMN film BLOB; UPDATE t SET film = zeroblob(20000000) WHERE id = 1");
+    let daemon = for_t(&scene).set("columns.exclude", vec!["password", "film"]).start();
+    let status = wait_completed(&daemon);
+    assert_eq!(
+        (&status["successful_records"], &status["failed_records"]),
+        (&json!(2), &json!(0)),
+        "{status}"
+    );
+    let (_, summary) = daemon.get("/api/export/sqlite-data");
+    assert_eq!(summary["data"]["sample_records"][0], json!({ "id": "1", "name": "Ann", "score": 5 }));
+}
+
+#[test]
 fn only_included_columns_arrive_whatever_is_added_later() {
     let scene = with_table("include", PEOPLE);
     let daemon = for_t(&scene).set("columns.include", vec!["name"]).start();

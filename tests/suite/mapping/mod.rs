@@ -3,6 +3,7 @@
 mod changes;
 mod columns;
 mod conversions;
+mod example;
 
 use mongodb::bson::{Document, doc};
 
