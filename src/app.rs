@@ -12,10 +12,10 @@ use crate::config::{Config, Probe};
 use crate::export::Exporter;
 use crate::http;
 use crate::ledger::{self, LedgerError, Store, Taken};
-use crate::report::{ExportStatus, Link};
+use crate::report::{Backlog, ExportStatus, Link, LinkPast};
 use crate::signals::Signals;
 use crate::source::{NoHostId, source_id};
-use crate::supervisor::control::{Control, Deadlines};
+use crate::supervisor::control::{Control, Deadlines, Snapshots};
 use crate::supervisor::machine::Timing;
 use crate::supervisor::{Checks, Parts, Supervisor, was_paused};
 use crate::systemd::Notifier;
@@ -106,6 +106,7 @@ async fn serve(config: Arc<Config>, signals: &Signals) -> Result<(), AppError> {
 
     let status = ExportStatus { ledger: store.state(), ..ExportStatus::default() };
     let (status, link) = (watch::Sender::new(status), watch::Sender::new(Link::default()));
+    let (past, backlog) = (watch::Sender::new(LinkPast::default()), watch::Sender::new(Backlog::default()));
     let stop = Arc::new(AtomicBool::new(false));
     let ways = Ways::new(config.mongodb.clone(), config.probe.online_interval);
     let paused = was_paused(&store);
@@ -122,7 +123,14 @@ async fn serve(config: Arc<Config>, signals: &Signals) -> Result<(), AppError> {
         summary: SUMMARY_DEADLINE,
         ledger: LEDGER_DEADLINE,
     };
-    let (control, commands) = Control::new(status.subscribe(), link.subscribe(), checks, deadlines);
+    let snapshots = Snapshots {
+        status: status.subscribe(),
+        link: link.subscribe(),
+        past: past.subscribe(),
+        backlog: backlog.subscribe(),
+        metrics: exporter.metrics(),
+    };
+    let (control, commands) = Control::new(snapshots, checks, deadlines);
     let timing = timing(&config)?;
     let supervisor = Supervisor::new(Parts {
         config: Arc::clone(&config),
@@ -133,6 +141,8 @@ async fn serve(config: Arc<Config>, signals: &Signals) -> Result<(), AppError> {
         ways,
         status,
         link,
+        past,
+        backlog,
         stop,
         commands,
         notifier: Arc::clone(&notifier),

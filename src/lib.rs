@@ -16,6 +16,7 @@
 //! | 2 | [`ledger`] | local memory of what was delivered |
 //! | 2 | [`systemd`], [`signals`], [`telemetry`] | the host |
 //! | 1 | [`config`] | defaults ← file ← environment ← command line |
+//! | 1 | [`metrics`] | what is counted |
 //! | 0 | [`record`], [`backoff`], [`report`] | pure |
 
 pub mod app;
@@ -25,6 +26,7 @@ pub mod config;
 pub mod export;
 pub mod http;
 pub mod ledger;
+pub mod metrics;
 pub mod record;
 pub mod report;
 pub mod signals;

@@ -25,6 +25,13 @@ pub(super) struct Candidate {
     pub(super) document: Option<RawDocumentBuf>,
 }
 
+impl Candidate {
+    /// The size of its document in bytes.
+    pub(super) fn size(&self) -> u64 {
+        self.document.as_ref().map_or(0, |document| document.as_bytes().len() as u64)
+    }
+}
+
 /// What became of a candidate.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Verdict {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
@@ -11,7 +11,7 @@ use super::deliver::{Rules, deliver};
 use super::exporter::{BrokenOff, Exporter};
 use super::opened::Opened;
 use super::pass::{PassError, Pulse, blocking};
-use super::run::Run;
+use super::run::{Run, Shown};
 use super::scan::{Batch, Scan};
 use crate::config::{self, Config};
 use crate::record::Provenance;
@@ -81,6 +81,7 @@ impl Exporter {
             }
             let Batch { candidates, done } = batch;
             if !candidates.is_empty() {
+                let began = Instant::now();
                 let verdicts = deliver(target, &rules, &candidates, &|| step(&self.pulse, true)).await?;
                 let mut carried = run.take().ok_or(PassError::Internal)?;
                 let (carried, result) = blocking(move || {
@@ -90,6 +91,7 @@ impl Exporter {
                 .await?;
                 *run = Some(carried);
                 self.released += result?;
+                self.metrics.batch_took(began.elapsed());
                 self.pulse.send_modify(|pulse| pulse.recorded += 1);
                 if manual.is_some() {
                     self.broken_off = scan.position().map(|position| BrokenOff {
@@ -122,9 +124,10 @@ impl Exporter {
         total: u64,
         started: Timestamp,
     ) -> Result<Option<Run>, PassError> {
-        let (store, status) = (Arc::clone(&self.store), self.status.clone());
+        let shown = Shown { status: self.status.clone(), metrics: Arc::clone(&self.metrics) };
+        let store = Arc::clone(&self.store);
         let (request, export_id) = (*request, export_id.to_owned());
-        blocking(move || Run::begin(&store, &status, &request, &export_id, total, started)).await
+        blocking(move || Run::begin(&store, shown, &request, &export_id, total, started)).await
     }
 }
 

@@ -14,6 +14,7 @@ use super::prepare::Said;
 use super::scan::Scope;
 use crate::config::Config;
 use crate::ledger::{LedgerError, Store};
+use crate::metrics::Metrics;
 use crate::record::Position;
 use crate::report::{ExportStatus, Failure, RunRequest, Timestamp};
 use crate::target::Target;
@@ -36,6 +37,7 @@ pub struct Exporter {
     pub(super) status: watch::Sender<ExportStatus>,
     pub(super) stop: Arc<AtomicBool>,
     pub(super) pulse: watch::Sender<Pulse>,
+    pub(super) metrics: Arc<Metrics>,
     /// Where a manual export broke off, if one did.
     pub(super) broken_off: Option<BrokenOff>,
     /// When the whole table is compared.
@@ -66,6 +68,7 @@ impl Exporter {
             status,
             stop,
             pulse: watch::Sender::default(),
+            metrics: Arc::default(),
             broken_off: None,
             comparisons: Comparisons::default(),
             released: 0,
@@ -78,6 +81,12 @@ impl Exporter {
     #[must_use]
     pub fn pulse(&self) -> watch::Receiver<Pulse> {
         self.pulse.subscribe()
+    }
+
+    /// What its exports have come to, in numbers.
+    #[must_use]
+    pub fn metrics(&self) -> Arc<Metrics> {
+        Arc::clone(&self.metrics)
     }
 
     /// An automatic pass: sends what is pending.

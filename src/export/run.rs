@@ -5,12 +5,20 @@
 //! when, and the ledger says how far that export has counted, and whether the row was recorded since.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use tokio::sync::watch;
 
 use super::candidate::{Candidate, Verdict};
 use crate::ledger::{Ledger, LedgerError, Record, RunEnd, RunStart, Standing, Store};
+use crate::metrics::Metrics;
 use crate::report::{ExportStatus, Outcome, Progress, RunRequest, RunState, Timestamp};
+
+/// Where a run is told of.
+pub(super) struct Shown {
+    pub(super) status: watch::Sender<ExportStatus>,
+    pub(super) metrics: Arc<Metrics>,
+}
 
 /// A run in progress.
 pub(super) struct Run {
@@ -22,7 +30,8 @@ pub(super) struct Run {
     /// with the ledger and given again.
     started: String,
     store: Arc<Store>,
-    status: watch::Sender<ExportStatus>,
+    began: Instant,
+    shown: Shown,
     pub(super) progress: Progress,
 }
 
@@ -30,7 +39,7 @@ impl Run {
     /// Writes down that the run begins, and shows it; `None` if another one is shown as running. Blocks.
     pub(super) fn begin(
         store: &Arc<Store>,
-        status: &watch::Sender<ExportStatus>,
+        shown: Shown,
         request: &RunRequest,
         export_id: &str,
         total: u64,
@@ -39,7 +48,7 @@ impl Run {
         let start = RunStart { export_id: export_id.to_owned(), trigger: request.trigger, at: started };
         // Written down first: on a full disk no run begins, and none is shown.
         let number = store.run_started(&start)?;
-        if !claim(status, request, export_id, started) {
+        if !claim(&shown.status, request, export_id, started) {
             store.forget_run(number)?;
             return Ok(None);
         }
@@ -50,7 +59,8 @@ impl Run {
             generation: store.generation(),
             started: started.to_string(),
             store: Arc::clone(store),
-            status: status.clone(),
+            began: Instant::now(),
+            shown,
             progress,
         };
         run.show(|status| status.set_progress(&progress));
@@ -73,12 +83,12 @@ impl Run {
         written_at: &str,
     ) -> Result<usize, LedgerError> {
         let run = self.number;
-        let (released, progress) = self.store.with(|ledger| {
+        let (released, counted) = self.store.with(|ledger| {
             let mut progress = self.progress;
             if self.store.generation() != self.generation {
                 // The run was given up while it hung. Another pass has begun, to which these rows are pending; and the
                 // ledger may speak of another collection by now.
-                return Ok((0, progress));
+                return Ok((0, Progress::default()));
             }
             let mut counted = Progress::default();
             for (candidate, verdict) in candidates.iter().zip(verdicts) {
@@ -92,10 +102,16 @@ impl Run {
                 .collect();
             let standing = Standing { run, progress: &progress, written_at };
             let released = ledger.record(standing, &records, Timestamp::now())?;
-            Ok((released, progress))
+            Ok((released, counted))
         })?;
-        self.progress = progress;
+        self.progress.add(&counted);
+        let progress = self.progress;
         self.show(|status| status.set_progress(&progress));
+        if counted.processed() > 0 {
+            let inserted =
+                candidates.iter().zip(verdicts).filter(|(_, verdict)| **verdict == Verdict::Inserted);
+            self.shown.metrics.rows_recorded(&counted, inserted.map(|(candidate, _)| candidate.size()).sum());
+        }
         Ok(released)
     }
 
@@ -143,12 +159,13 @@ impl Run {
             status.error_message.clone_from(&end.error);
             status.set_progress(&end.progress);
         });
+        self.shown.metrics.run_ended(end.state, self.began.elapsed());
         self.log(&end);
     }
 
     /// Changes what is shown, unless another run is shown by now: this one was given up while it hung.
     fn show(&self, change: impl FnOnce(&mut ExportStatus)) {
-        self.status.send_if_modified(|status| {
+        self.shown.status.send_if_modified(|status| {
             let ours = status.is_running(&self.export_id);
             if ours {
                 change(status);

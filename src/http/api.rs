@@ -2,8 +2,8 @@
 
 use axum::extract::State;
 use axum::http::{StatusCode, Uri};
-use serde_json::json;
 
+use super::answers::{Connection, ExportStarted, Health, HealthStatus, LinkHistory, SqliteData};
 use super::envelope::Envelope;
 use super::query::StartParameters;
 use crate::supervisor::control::{Control, ResetError, StartError};
@@ -13,11 +13,11 @@ const ALREADY_RUNNING: &str = "Export is already running";
 pub(super) async fn sqlite_data(State(control): State<Control>) -> Envelope {
     match control.summary().await {
         Ok(summary) if summary.total_records == 0 => {
-            let data = json!({ "total_records": 0, "sample_records": [] });
-            Envelope::success("No data found in SQLite", data)
+            Envelope::success("No data found in SQLite", SqliteData::from(summary))
         }
         Ok(summary) => {
-            Envelope::success(format!("Found {} records in SQLite", summary.total_records), summary)
+            let message = format!("Found {} records in SQLite", summary.total_records);
+            Envelope::success(message, SqliteData::from(summary))
         }
         Err(error) => {
             let status = StatusCode::SERVICE_UNAVAILABLE;
@@ -28,15 +28,7 @@ pub(super) async fn sqlite_data(State(control): State<Control>) -> Envelope {
 
 pub(super) async fn test_mongodb_connection(State(control): State<Control>) -> Envelope {
     match control.test_connection().await {
-        Ok(connected) => {
-            let data = json!({
-                "connection_status": "connected",
-                "database": connected.database,
-                "collection": connected.collection,
-                "existing_records": connected.existing_records,
-            });
-            Envelope::success("MongoDB connection successful", data)
-        }
+        Ok(connected) => Envelope::success("MongoDB connection successful", Connection::from(connected)),
         Err(failure) => {
             let status = StatusCode::SERVICE_UNAVAILABLE;
             Envelope::failure(status, "MongoDB connection test failed", failure.to_string())
@@ -54,15 +46,7 @@ pub(super) async fn start(State(control): State<Control>, uri: Uri) -> Envelope 
         Err(invalid) => return invalid.into(),
     };
     match control.start(parameters.batch_size, parameters.skip_duplicates).await {
-        Ok(started) => {
-            let data = json!({
-                "export_id": started.export_id,
-                "batch_size": started.batch_size,
-                "skip_duplicates": started.skip_duplicates,
-                "status": "started",
-            });
-            Envelope::success("Export started successfully", data)
-        }
+        Ok(started) => Envelope::success("Export started successfully", ExportStarted::from(started)),
         Err(StartError::AlreadyRunning) => {
             let error = "Another export operation is in progress";
             Envelope::failure(StatusCode::CONFLICT, ALREADY_RUNNING, error)
@@ -90,13 +74,18 @@ pub(super) async fn connectivity(State(control): State<Control>) -> Envelope {
     Envelope::success("Connectivity status retrieved successfully", control.link())
 }
 
+pub(super) async fn link_history(State(control): State<Control>) -> Envelope {
+    let transitions = control.link_past();
+    Envelope::success("Connectivity history retrieved successfully", LinkHistory { transitions })
+}
+
 pub(super) async fn live() -> Envelope {
-    Envelope::success("Alive", json!({ "status": "alive" }))
+    Envelope::success("Alive", Health { status: HealthStatus::Alive })
 }
 
 pub(super) async fn ready(State(control): State<Control>) -> Envelope {
     if control.is_running() {
-        Envelope::success("Ready", json!({ "status": "ready" }))
+        Envelope::success("Ready", Health { status: HealthStatus::Ready })
     } else {
         Envelope::failure(StatusCode::SERVICE_UNAVAILABLE, "Not ready", "the daemon is stopping")
     }

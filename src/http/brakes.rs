@@ -2,8 +2,8 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use serde_json::json;
 
+use super::answers::{ExportStopping, StoppingStatus};
 use super::envelope::Envelope;
 use crate::supervisor::control::{Control, PauseError, Pausing, StopError};
 
@@ -18,7 +18,7 @@ pub(super) async fn resume(State(control): State<Control>) -> Envelope {
 pub(super) async fn stop(State(control): State<Control>) -> Envelope {
     match control.stop().await {
         Ok(stopped) => {
-            let data = json!({ "export_id": stopped.export_id, "status": "stopping" });
+            let data = ExportStopping { export_id: stopped.export_id, status: StoppingStatus::Stopping };
             Envelope::success("Export is stopping", data)
         }
         Err(StopError::NotRunning) => {

@@ -10,15 +10,18 @@
 //! | POST | `/api/export/pause`, `/api/export/resume` | whether exports start by themselves |
 //! | POST | `/api/export/stop` | ends the running export at its next batch boundary |
 //! | GET | `/api/export/connectivity` | the link to MongoDB |
+//! | GET | `/api/export/connectivity/history` | the link in the last 24 hours |
 //! | GET | `/api/export/history` | past exports, the latest first; `limit` |
 //! | GET | `/api/export/records` | rows that aren't in the collection, and why; `outcome`, `after`, `limit` |
 //! | POST | `/api/export/records/retry` | lets rejected rows be sent again |
 //! | GET | `/live` | whether the process answers |
 //! | GET | `/ready` | whether the loop runs |
+//! | GET | `/metrics` | what is counted, for Prometheus |
+//! | GET | `/openapi.json` | the description of all this |
 //!
-//! What holds: every answer has the keys `success`, `message`, `data`, `error`, in this order; HEAD works where GET
-//! does; GET changes nothing; a request that is refused changed nothing. (What isn't HTTP, or has a head of more than
-//! 16 KiB, never gets here: it is answered without a body.)
+//! What holds: every JSON answer but the description has the keys `success`, `message`, `data`, `error`, in this order;
+//! HEAD works where GET does; GET changes nothing; a request that is refused changed nothing. (What isn't HTTP, or has
+//! a head of more than 16 KiB, never gets here: it is answered without a body.)
 //!
 //! | status | when |
 //! |---|---|
@@ -32,6 +35,7 @@
 //! | 500 | a mistake of our own |
 //! | 503 | MongoDB, SQLite or the loop can't be used |
 
+mod answers;
 mod api;
 mod arrival;
 mod brakes;
@@ -39,6 +43,8 @@ mod edge;
 mod envelope;
 mod guard;
 mod log;
+mod observe;
+mod openapi;
 mod past;
 mod policy;
 mod query;
@@ -54,6 +60,7 @@ use tokio::net::TcpListener;
 
 use self::edge::Edge;
 use self::log::AccessLog;
+pub use self::openapi::description;
 pub use self::policy::Policy;
 use crate::supervisor::control::Control;
 
@@ -85,8 +92,11 @@ fn router(control: Control, edge: Arc<Edge>) -> Router {
         .route("/api/export/history", get(past::history))
         .route("/api/export/records", get(past::records))
         .route("/api/export/records/retry", post(past::retry))
+        .route("/api/export/connectivity/history", get(api::link_history))
         .route("/live", get(api::live))
         .route("/ready", get(api::ready))
+        .route("/metrics", get(observe::metrics))
+        .route("/openapi.json", get(openapi::openapi))
         .fallback(api::not_found)
         .method_not_allowed_fallback(api::method_not_allowed)
         .with_state(control)

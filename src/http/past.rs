@@ -2,8 +2,8 @@
 
 use axum::extract::State;
 use axum::http::{StatusCode, Uri};
-use serde_json::json;
 
+use super::answers::{History, Released};
 use super::envelope::Envelope;
 use super::query::{InvalidQuery, one, pairs, up_to_1000};
 use crate::report::{Outcome, RemarkQuery};
@@ -21,9 +21,7 @@ pub(super) async fn history(State(control): State<Control>, uri: Uri) -> Envelop
         Err(invalid) => return invalid.into(),
     };
     match control.history(limit).await {
-        Ok(exports) => {
-            Envelope::success("Export history retrieved successfully", json!({ "exports": exports }))
-        }
+        Ok(exports) => Envelope::success("Export history retrieved successfully", History { exports }),
         Err(refusal) => refusal.into(),
     }
 }
@@ -41,9 +39,7 @@ pub(super) async fn records(State(control): State<Control>, uri: Uri) -> Envelop
 
 pub(super) async fn retry(State(control): State<Control>) -> Envelope {
     match control.retry_rejected().await {
-        Ok(released) => {
-            Envelope::success("Rejected records will be retried", json!({ "released": released }))
-        }
+        Ok(released) => Envelope::success("Rejected records will be retried", Released { released }),
         Err(refusal) => refusal.into(),
     }
 }

@@ -75,6 +75,16 @@ impl Ledger {
             .transpose()
     }
 
+    /// How many rows are remembered. Reads all of them.
+    ///
+    /// # Errors
+    /// See [`LedgerError`].
+    pub fn entries(&self) -> Result<u64, LedgerError> {
+        let count: i64 =
+            self.connection.prepare_cached("SELECT count(*) FROM entry")?.query_row([], |row| row.get(0))?;
+        Ok(count.unsigned_abs())
+    }
+
     /// The highest rowid that is remembered; `None` if there is no entry.
     ///
     /// # Errors

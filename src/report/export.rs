@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{LedgerState, Reason, Timestamp};
 
 /// Who asked for an export.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Trigger {
     /// The supervisor, because rows were pending and MongoDB was reachable.
@@ -39,7 +40,7 @@ pub struct RunRequest {
 }
 
 /// The four documented states of an export.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum RunState {
     /// No export ran since the start or the last reset.
@@ -54,7 +55,7 @@ pub enum RunState {
 }
 
 /// What became of one row. Every row that an export looked at ends as exactly one of these.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
     /// In the collection, acknowledged by a majority and journaled.
@@ -105,7 +106,11 @@ impl Progress {
 
 /// A snapshot of the running or the last export: the nine documented fields, then the project's own.
 /// Serializes in the documented order.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+// What is documented is always there; what is beside it may be missing in what others serve.
+#[schemars(extend("required" = ["status", "total_records", "processed_records", "successful_records",
+    "failed_records", "skipped_records", "start_time", "end_time", "error_message"]))]
 pub struct ExportStatus {
     /// Where the export stands.
     pub status: RunState,
@@ -143,6 +148,10 @@ pub struct ExportStatus {
     pub paused: bool,
     /// How the memory of what was delivered is doing.
     pub ledger: LedgerState,
+    /// Rows that wait to be exported, as far as is known.
+    pub pending_records: u64,
+    /// When the daemon first saw the oldest of them.
+    pub oldest_pending_time: Option<Timestamp>,
 }
 
 impl ExportStatus {

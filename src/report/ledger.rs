@@ -1,12 +1,13 @@
 //! What is told of the local memory: its own state, past exports, and rows that aren't in the collection.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::{Outcome, Progress, Reason, RunState, Timestamp, Trigger};
 
 /// How the memory of what was delivered is doing. Work goes on in each case.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum LedgerState {
     /// Its file is in use.
@@ -18,8 +19,21 @@ pub enum LedgerState {
     Temporary,
 }
 
+impl LedgerState {
+    /// The word used in JSON and metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Kept => "kept",
+            Self::Rebuilt => "rebuilt",
+            Self::Temporary => "temporary",
+        }
+    }
+}
+
 /// An export of the past, in the words of its status.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct PastExport {
     /// `export_YYYYMMDD_HHMMSS`.
     pub export_id: String,
@@ -68,7 +82,8 @@ impl PastExport {
 }
 
 /// A row that is not in the collection.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct Remark {
     /// Its key, as people know it.
     pub key: String,
@@ -89,7 +104,8 @@ pub struct Remark {
 }
 
 /// A page of remarks.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct Remarks {
     /// The rows, in the order of their places in the table.
     pub records: Vec<Remark>,

@@ -1,11 +1,12 @@
 //! What is told of the connectivity to MongoDB.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Reason, Timestamp};
 
 /// Whether MongoDB can be used.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum LinkState {
     /// Not known yet: the first probe is under way.
@@ -17,8 +18,21 @@ pub enum LinkState {
     Offline,
 }
 
+impl LinkState {
+    /// The word used in JSON and metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Online => "online",
+            Self::Offline => "offline",
+        }
+    }
+}
+
 /// A snapshot of the connectivity.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct Link {
     /// Whether MongoDB can be used.
     pub state: LinkState,

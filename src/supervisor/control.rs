@@ -6,19 +6,25 @@
 //! - A caller who hangs up cuts nothing in half: a check that has begun is brought to its end.
 //! - Of each kind of check one is under way at a time; the queue of commands has a length.
 
+mod changes;
 mod command;
 mod services;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::time::timeout;
 
+pub use changes::{Change, Changes};
 pub use command::{Command, PauseError, Pausing, ResetError, StartError, Started, StopError, Stopped};
 pub use services::{Answer, Connected, LedgerRefusal, Services, SourceUnavailable};
 
-use crate::report::{ExportStatus, Failure, Link, PastExport, Reason, RemarkQuery, Remarks, Summary};
+use crate::metrics::{self, Metrics};
+use crate::report::{
+    Backlog, ExportStatus, Failure, Link, LinkPast, PastExport, Reason, RemarkQuery, Remarks, Summary,
+    Transition,
+};
 
 /// Commands that may wait for the loop. More of them at once come from a client that doesn't wait for answers.
 const QUEUE: usize = 16;
@@ -36,6 +42,21 @@ pub struct Deadlines {
     pub ledger: Duration,
 }
 
+/// What can be looked at without asking anybody.
+#[derive(Clone, Debug)]
+pub struct Snapshots {
+    /// The running or the last export.
+    pub status: watch::Receiver<ExportStatus>,
+    /// The connectivity to MongoDB.
+    pub link: watch::Receiver<Link>,
+    /// Its last day.
+    pub past: watch::Receiver<LinkPast>,
+    /// The rows that wait.
+    pub backlog: watch::Receiver<Backlog>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+}
+
 /// A handle that is cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Control {
@@ -44,8 +65,7 @@ pub struct Control {
 
 #[derive(Debug)]
 struct Shared {
-    status: watch::Receiver<ExportStatus>,
-    link: watch::Receiver<Link>,
+    snapshots: Snapshots,
     commands: mpsc::Sender<Command>,
     services: Arc<dyn Services>,
     testing: Arc<Semaphore>,
@@ -73,28 +93,63 @@ impl Control {
     /// A handle for the outside, and the commands that it will send for the loop.
     #[must_use]
     pub fn new(
-        status: watch::Receiver<ExportStatus>,
-        link: watch::Receiver<Link>,
+        snapshots: Snapshots,
         services: Arc<dyn Services>,
         deadlines: Deadlines,
     ) -> (Self, mpsc::Receiver<Command>) {
         let (commands, receiver) = mpsc::channel(QUEUE);
         let turn = || Arc::new(Semaphore::new(1));
         let (testing, summing, remembering) = (turn(), turn(), turn());
-        let shared = Shared { status, link, commands, services, testing, summing, remembering, deadlines };
+        let shared = Shared { snapshots, commands, services, testing, summing, remembering, deadlines };
         (Self { shared: Arc::new(shared) }, receiver)
     }
 
     /// The running or the last export.
     #[must_use]
     pub fn status(&self) -> ExportStatus {
-        self.shared.status.borrow().clone()
+        let status = self.shared.snapshots.status.borrow().clone();
+        self.with_backlog(status)
+    }
+
+    fn with_backlog(&self, status: ExportStatus) -> ExportStatus {
+        self.shared.snapshots.backlog.borrow().told_in(status, Instant::now())
     }
 
     /// The connectivity to MongoDB.
     #[must_use]
     pub fn link(&self) -> Link {
-        self.shared.link.borrow().clone()
+        self.shared.snapshots.link.borrow().clone()
+    }
+
+    /// The connectivity of the last day, the earliest first.
+    #[must_use]
+    pub fn link_past(&self) -> Vec<Transition> {
+        self.shared.snapshots.past.borrow().told(Instant::now())
+    }
+
+    /// What is counted, in Prometheus's text format, and the format's content type.
+    ///
+    /// # Errors
+    /// A mistake of our own.
+    pub fn metrics(&self, listeners: usize) -> Result<(String, &'static str), metrics::EncodeError> {
+        let (status, link, backlog) = (self.status(), self.link(), *self.shared.snapshots.backlog.borrow());
+        self.shared.snapshots.metrics.encode(metrics::Snapshots {
+            status: &status,
+            link: &link,
+            oldest: backlog.oldest,
+            listeners,
+        })
+    }
+
+    /// Changes from now on.
+    #[must_use]
+    pub fn changes(&self) -> Changes {
+        Changes::of(&self.shared.snapshots)
+    }
+
+    /// Waits until the loop is gone.
+    pub async fn gone(&self) {
+        self.shared.commands.closed().await;
     }
 
     /// Whether the loop is there to take commands.
@@ -125,7 +180,7 @@ impl Control {
     /// An export is running, or the loop is stopping or doesn't answer.
     pub async fn reset(&self) -> Result<ExportStatus, ResetError> {
         match self.ask(|reply| Command::Reset { reply }).await {
-            Ok(answer) => answer,
+            Ok(answer) => answer.map(|status| self.with_backlog(status)),
             Err(NoReply::Gone) => Err(ResetError::Stopping),
             Err(NoReply::Late) => Err(ResetError::NoAnswer),
         }

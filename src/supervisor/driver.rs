@@ -18,6 +18,7 @@ use tokio::sync::{Mutex, mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval, sleep_until};
 
+use super::backlog::Counting;
 use super::calls::Calls;
 use super::control::Command;
 use super::health::Health;
@@ -28,7 +29,8 @@ use super::tell;
 use crate::config::Config;
 use crate::export::{Exporter, Pulse, abandon};
 use crate::ledger::Store;
-use crate::report::{ExportStatus, Failure, Link, LinkState, RunRequest};
+use crate::metrics::Metrics;
+use crate::report::{Backlog, ExportStatus, Failure, Link, LinkPast, LinkState, RunRequest};
 use crate::signals::{Signal, Signals};
 use crate::source::Watch;
 use crate::systemd::Notifier;
@@ -60,6 +62,10 @@ pub struct Parts {
     pub status: watch::Sender<ExportStatus>,
     /// Where the link's state is shown.
     pub link: watch::Sender<Link>,
+    /// Where the link's last day is shown.
+    pub past: watch::Sender<LinkPast>,
+    /// Where the rows that wait are shown.
+    pub backlog: watch::Sender<Backlog>,
     /// Asks a pass to end at the next batch boundary.
     pub stop: Arc<AtomicBool>,
     /// Commands from outside.
@@ -80,6 +86,10 @@ pub struct Supervisor {
     ways: Ways,
     status: watch::Sender<ExportStatus>,
     link: watch::Sender<Link>,
+    past: watch::Sender<LinkPast>,
+    backlog: watch::Sender<Backlog>,
+    counting: Counting,
+    metrics: Arc<Metrics>,
     stop: Arc<AtomicBool>,
     commands: mpsc::Receiver<Command>,
     notifier: Arc<Notifier>,
@@ -108,8 +118,8 @@ impl Supervisor {
     /// A loop that begins with a probe.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        let Parts { config, timing, exporter, store, paused, ways, status, link, stop, commands, notifier } =
-            parts;
+        let Parts { config, timing, exporter, store, paused, ways, status, .. } = parts;
+        let Parts { link, past, backlog, stop, commands, notifier, .. } = parts;
         let stall_limit = timing.stall;
         let (mut machine, first_effects) = Machine::start(timing, Instant::now());
         if paused {
@@ -122,12 +132,16 @@ impl Supervisor {
             machine,
             pulse: exporter.pulse(),
             answers: 0,
+            metrics: exporter.metrics(),
             exporter: Arc::new(Mutex::new(exporter)),
             store,
             link_to: Arc::default(),
             ways,
             status,
             link,
+            past,
+            backlog,
+            counting: Counting::new(),
             stop,
             commands,
             notifier,
@@ -170,6 +184,7 @@ impl Supervisor {
                 Some(command) = self.commands.recv() => self.command(command).await,
                 ended = joined(&mut self.probe) => {
                     self.probe = None;
+                    self.metrics.probed(ended.as_ref().err().map(|failure| failure.reason));
                     self.plan_disconnect();
                     match ended {
                         Ok(probed) => {
@@ -186,6 +201,7 @@ impl Supervisor {
                     self.health.ended();
                     self.plan_disconnect();
                     self.remember_paused();
+                    self.count_after(&end);
                     self.on(Event::PassEnded(end));
                     if let Some(request) = self.queued.take() {
                         self.on(Event::StartRequested(request));
@@ -198,7 +214,16 @@ impl Supervisor {
                     self.on(if answered { Event::Acknowledged } else { Event::Progress });
                 }
                 () = sleep_until(deadline.into()) => self.on(Event::Timer),
-                () = source.changed() => self.on(Event::SourceChanged),
+                () = source.changed() => {
+                    self.counting.ask(Instant::now());
+                    self.on(Event::SourceChanged);
+                }
+                () = at(self.counting.due()), if self.pass.is_none() => {
+                    self.counting.begin(&self.config, &self.store);
+                }
+                Some(found) = self.counting.found() => {
+                    self.backlog.send_replace(self.counting.saw(found, Instant::now()));
+                }
                 () = calls.heard() => self.on(Event::CompareWanted),
                 // News that comes while MongoDB can be reached waits for the first failure.
                 () = network.changed(), if is_waiting => self.hint(HintKind::Network),
@@ -230,6 +255,7 @@ impl Supervisor {
     fn perform(&mut self, effects: Vec<Effect>) {
         for effect in effects {
             tell::log(&effect, Instant::now());
+            self.note(&effect);
             match effect {
                 Effect::StartProbe => self.start_probe(),
                 Effect::CancelProbe => {
@@ -246,6 +272,26 @@ impl Supervisor {
             }
         }
         self.telling.ask(Instant::now());
+    }
+
+    /// Keeps what is told of the link's past.
+    fn note(&self, effect: &Effect) {
+        let (state, reason) = match effect {
+            Effect::LinkUp { .. } => (LinkState::Online, None),
+            Effect::LinkDown { failure, .. } => (LinkState::Offline, Some(failure.reason)),
+            _ => return,
+        };
+        self.metrics.link_became(state);
+        self.past.send_modify(|past| past.became(state, reason, Instant::now()));
+    }
+
+    /// What waits after a pass: nothing, if it went through; else what it had left.
+    fn count_after(&mut self, end: &PassEnd) {
+        if matches!(end, PassEnd::Complete { .. }) {
+            self.backlog.send_replace(self.counting.cleared());
+        } else {
+            self.counting.ask(Instant::now());
+        }
     }
 
     fn tell(&mut self) {

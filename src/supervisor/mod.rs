@@ -3,6 +3,7 @@
 //! [`machine`] decides, and knows nothing but events and times; [`driver`] performs what it decides; [`control`] is how
 //! the outside talks to them; `hints` is what the kernel tells. What holds is said in [`machine`].
 
+mod backlog;
 mod calls;
 pub mod control;
 pub mod driver;

@@ -21,6 +21,7 @@ mod leftovers;
 mod logs;
 mod names;
 mod network;
+mod observe;
 mod pace;
 mod process;
 mod readme;

@@ -10,8 +10,10 @@
 
 pub mod certs;
 pub mod daemon;
+pub mod description;
 pub mod dns;
 pub mod guardian;
+pub mod metrics;
 pub mod mongo;
 pub mod mongod;
 pub mod ports;

@@ -180,11 +180,12 @@ fn more_clients_than_connections_are_served_in_turn() {
 fn after_silence(bytes: &str) -> (String, Duration) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
     runtime.expect("a runtime").block_on(async {
-        let (_status, status) = watch::channel(ExportStatus::default());
-        let (_link, link) = watch::channel(Link::default());
+        let (status, link, backlog) =
+            (watch::Sender::default(), watch::Sender::default(), watch::Sender::default());
+        let snapshots = snapshots(&status, &link, &backlog);
         let deadlines =
             Deadlines { command: PATIENCE, test_connection: PATIENCE, summary: PATIENCE, ledger: PATIENCE };
-        let (control, _commands) = Control::new(status, link, Arc::new(Checks::default()), deadlines);
+        let (control, _commands) = Control::new(snapshots, Arc::new(Checks::default()), deadlines);
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("it is bound");
         let serving = tokio::spawn(crate::http::serve(listener, open(), control, std::future::pending()));

@@ -97,7 +97,9 @@ fn idle(message: &str) -> Value {
             "reason": null,
             "waiting_for": null,
             "paused": false,
-            "ledger": "kept"
+            "ledger": "kept",
+            "pending_records": 0,
+            "oldest_pending_time": null
         },
         "error": null
     })
@@ -194,4 +196,26 @@ fn ready_is_the_loop_and_live_is_the_process() {
     server.ask("GET", "/ready").fails(503, "Not ready", "the daemon is stopping");
     assert_eq!(server.ask("GET", "/live").status, 200);
     assert_eq!(server.ask("GET", "/api/export/status").status, 200, "snapshots need no loop");
+}
+
+#[test]
+fn what_waits_is_told_with_the_status() {
+    let server = Server::start();
+    server.backlog.send_replace(Backlog { rows: 12, oldest: Some(std::time::Instant::now()) });
+    let data = &server.ask("GET", "/api/export/status").json()["data"];
+    assert_eq!(data["pending_records"], 12);
+    assert!(data["oldest_pending_time"].as_str().is_some_and(|time| time.ends_with('Z')), "{data}");
+    let reset = &server.ask("POST", "/api/export/reset-export-status").json()["data"];
+    assert_eq!(reset["pending_records"], 12, "what waits is no export's own");
+}
+
+#[test]
+fn metrics_are_text_and_the_description_is_json() {
+    let server = Server::start();
+    let metrics = server.ask("GET", "/metrics");
+    assert_eq!((metrics.status, metrics.header("content-type")), (200, Some("text/plain; version=0.0.4")));
+    assert!(metrics.body.contains("# TYPE mongo_uplink_rows_total counter"), "{}", metrics.body);
+    let description = server.ask("GET", "/openapi.json");
+    description.is_proper();
+    assert_eq!(description.json()["info"]["title"], "mongo-uplink");
 }

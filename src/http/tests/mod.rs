@@ -20,9 +20,11 @@ use tokio::task::JoinHandle;
 
 use super::Policy;
 use crate::config::{Config, Sources};
-use crate::report::{ExportStatus, Failure, Link, PastExport, RemarkQuery, Remarks, RunState, Summary};
+use crate::report::{
+    Backlog, ExportStatus, Failure, Link, PastExport, RemarkQuery, Remarks, RunState, Summary,
+};
 use crate::supervisor::control::{
-    Answer, Command, Connected, Control, Deadlines, LedgerRefusal, Pausing, ResetError, Services,
+    Answer, Command, Connected, Control, Deadlines, LedgerRefusal, Pausing, ResetError, Services, Snapshots,
     SourceUnavailable, StartError, Started, StopError, Stopped,
 };
 
@@ -122,6 +124,7 @@ struct Server {
     checks: Arc<Checks>,
     status: watch::Sender<ExportStatus>,
     link: watch::Sender<Link>,
+    backlog: watch::Sender<Backlog>,
     /// What the loop was asked to start.
     started: Arc<Mutex<Vec<Parameters>>>,
     driver: JoinHandle<()>,
@@ -136,13 +139,14 @@ impl Server {
 
     fn start_with(policy: Policy) -> Self {
         let runtime = Runtime::new().expect("a runtime");
-        let (status, status_seen) = watch::channel(ExportStatus::default());
-        let (link, link_seen) = watch::channel(Link::default());
+        let (status, link) = (watch::Sender::default(), watch::Sender::default());
+        let backlog = watch::Sender::default();
+        let snapshots = snapshots(&status, &link, &backlog);
         let checks = Arc::new(Checks::default());
         let deadlines =
             Deadlines { command: PATIENCE, test_connection: PATIENCE, summary: PATIENCE, ledger: PATIENCE };
         let services = Arc::clone(&checks) as Arc<dyn Services>;
-        let (control, commands) = Control::new(status_seen, link_seen, services, deadlines);
+        let (control, commands) = Control::new(snapshots, services, deadlines);
         let started = Arc::default();
         let driver = runtime.spawn(drive(commands, status.clone(), Arc::clone(&started)));
 
@@ -152,7 +156,7 @@ impl Server {
         let serving =
             runtime.spawn(super::serve(listener, policy, control, async { stopped.await.unwrap_or(()) }));
         let (stop, serving) = (Some(stop), Some(serving));
-        Self { runtime, address, checks, status, link, started, driver, stop, serving }
+        Self { runtime, address, checks, status, link, backlog, started, driver, stop, serving }
     }
 
     fn connect(&self) -> TcpStream {
@@ -207,6 +211,22 @@ impl Server {
 /// Everybody on this host is let in.
 fn open() -> Policy {
     Policy::new(&Config::load(&Sources::default()).expect("the defaults are right").http)
+}
+
+/// What is shown in these channels.
+fn snapshots(
+    status: &watch::Sender<ExportStatus>,
+    link: &watch::Sender<Link>,
+    backlog: &watch::Sender<Backlog>,
+) -> Snapshots {
+    let past = watch::Sender::default();
+    Snapshots {
+        status: status.subscribe(),
+        link: link.subscribe(),
+        past: past.subscribe(),
+        backlog: backlog.subscribe(),
+        metrics: Arc::default(),
+    }
 }
 
 /// Stands in for the loop: one export at a time, which never ends by itself.

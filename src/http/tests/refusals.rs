@@ -4,8 +4,14 @@ use super::*;
 use crate::report::Reason;
 
 const START: &str = "/api/export/sqlite-to-mongodb";
-const GETS: [&str; 5] =
-    ["/api/export/sqlite-data", "/api/export/status", "/api/export/connectivity", "/live", "/ready"];
+const GETS: [&str; 6] = [
+    "/openapi.json",
+    "/api/export/sqlite-data",
+    "/api/export/status",
+    "/api/export/connectivity",
+    "/live",
+    "/ready",
+];
 const POSTS: [&str; 3] = ["/api/export/test-mongodb-connection", START, "/api/export/reset-export-status"];
 
 #[test]

@@ -1,5 +1,6 @@
 //! What the loop is asked to do, and what it can answer.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use tokio::sync::oneshot;
 
@@ -45,7 +46,8 @@ pub enum Command {
 }
 
 /// Whether exports start by themselves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct Pausing {
     /// Whether they don't.
     pub paused: bool,
@@ -54,7 +56,8 @@ pub struct Pausing {
 }
 
 /// An export that was told to end.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct Stopped {
     /// Its id; `None` if it had broken off and waited for MongoDB.
     pub export_id: Option<String>,

@@ -66,9 +66,14 @@ const DEADLINES: Deadlines =
     Deadlines { command: SECOND, test_connection: SECOND, summary: SECOND, ledger: SECOND };
 
 fn control(services: Arc<Slow>) -> (Control, mpsc::Receiver<Command>) {
-    let (_, status) = watch::channel(ExportStatus::default());
-    let (_, link) = watch::channel(Link::default());
-    Control::new(status, link, services, DEADLINES)
+    let snapshots = Snapshots {
+        status: watch::channel(ExportStatus::default()).1,
+        link: watch::channel(Link::default()).1,
+        past: watch::channel(LinkPast::default()).1,
+        backlog: watch::channel(Backlog::default()).1,
+        metrics: Arc::default(),
+    };
+    Control::new(snapshots, services, DEADLINES)
 }
 
 #[tokio::test(start_paused = true)]

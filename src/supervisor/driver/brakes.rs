@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use tokio::sync::oneshot;
 
@@ -89,6 +90,8 @@ impl Supervisor {
                 target.close().await;
             }
         }));
+        self.metrics.stalled();
+        self.counting.ask(Instant::now());
         let stalls = self.health.stalled();
         if stalls.is_power_of_two() {
             tracing::error!(

@@ -13,8 +13,8 @@ use tempfile::TempDir;
 use ureq::Agent;
 
 use super::{Builder, Line, Log, Mark, daemon_binary, web};
-use crate::support::guardian;
 use crate::support::wait::{PATIENCE, poll};
+use crate::support::{description, guardian};
 
 /// Promised: within this time after SIGTERM the daemon has ended.
 const TERMINATION: Duration = Duration::from_secs(5);
@@ -185,6 +185,12 @@ impl Daemon {
         self.request("GET", path)
     }
 
+    /// Status and text of an answer, by any method.
+    #[track_caller]
+    pub fn ask_text(&self, method: &str, path: &str) -> (u16, String) {
+        self.request(method, path)
+    }
+
     /// The `data` of `GET /api/export/status`.
     #[track_caller]
     pub fn status(&self) -> Value {
@@ -261,8 +267,10 @@ impl Daemon {
     #[track_caller]
     fn request(&self, method: &str, path: &str) -> (u16, String) {
         let url = format!("http://{}{path}", self.address());
-        web::request(&self.agent, method, &url)
-            .unwrap_or_else(|error| panic!("{method} {path}: {error}; log:\n{}", self.log.tail()))
+        let (status, text) = web::request(&self.agent, method, &url)
+            .unwrap_or_else(|error| panic!("{method} {path}: {error}; log:\n{}", self.log.tail()));
+        description::check(method, path, status, &text);
+        (status, text)
     }
 
     fn exit_status(&self) -> Option<ExitStatus> {
