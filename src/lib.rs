@@ -35,3 +35,6 @@ pub mod supervisor;
 pub mod systemd;
 pub mod target;
 pub mod telemetry;
+
+#[cfg(test)]
+mod noise;

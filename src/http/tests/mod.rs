@@ -3,6 +3,7 @@
 mod brakes;
 mod connections;
 mod documented;
+mod noise;
 mod past;
 mod refusals;
 mod token;
