@@ -72,6 +72,9 @@ const TARGETS: &[&str] = &[
     "/api/export/records/retry",
     "/api/export/pause",
     "/api/export/connectivity",
+    "/api/export/connectivity/history",
+    "/metrics",
+    "/openapi.json",
     "http://localhost/live",
     "*",
     "/%2e%2e/",
@@ -80,11 +83,12 @@ const TARGETS: &[&str] = &[
 #[test]
 fn no_head_whatever_makes_it_panic() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    let (status, status_seen) = watch::channel(ExportStatus::default());
-    let (_link, link_seen) = watch::channel(Link::default());
+    let (status, link, backlog) =
+        (watch::Sender::default(), watch::Sender::default(), watch::Sender::default());
     let deadlines =
         Deadlines { command: PATIENCE, test_connection: PATIENCE, summary: PATIENCE, ledger: PATIENCE };
-    let (control, commands) = Control::new(status_seen, link_seen, Arc::new(Checks::default()), deadlines);
+    let (control, commands) =
+        Control::new(snapshots(&status, &link, &backlog), Arc::new(Checks::default()), deadlines);
     let _driver = runtime.spawn(drive(commands, status, Arc::default()));
     let config = |settings: &[&str]| {
         let sources = settings.iter().fold(Sources::default(), |sources, one| sources.with_override(*one));
