@@ -37,3 +37,6 @@ pub mod supervisor;
 pub mod systemd;
 pub mod target;
 pub mod telemetry;
+
+#[cfg(test)]
+mod noise;

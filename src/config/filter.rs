@@ -12,6 +12,10 @@ pub(super) fn check(text: &str) -> Result<(), String> {
     if text.trim().is_empty() {
         return Err("is empty".into());
     }
+    // In brackets it would pass for the name of a field.
+    if text.contains("://") {
+        return Err("is a URL".into());
+    }
     // Whatever else stands there, say a connection string, would be taken for a target, and silence the log.
     let is_path = |c: char| c.is_ascii_alphanumeric() || "_:-".contains(c);
     let targets = text.split(',').map(|directive| directive.split(['=', '[']).next().unwrap_or("").trim());

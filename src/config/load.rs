@@ -42,7 +42,9 @@ impl fmt::Display for Origin {
             Self::Default => f.write_str("default"),
             Self::Credential(path) => write!(f, "systemd credential {}", path.display()),
             // A connection string that was taken for a path.
-            Self::File(path) if names::path(&path.to_string_lossy()).is_err() => f.write_str("file [secret]"),
+            Self::File(path) if names::plain(&path.to_string_lossy()).is_err() => {
+                f.write_str("file [secret]")
+            }
             Self::File(path) => write!(f, "file {}", path.display()),
             Self::Environment(name) => write!(f, "environment variable {name}"),
             Self::CommandLine => f.write_str("command line"),

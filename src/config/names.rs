@@ -2,28 +2,26 @@
 
 use crate::record::RESERVED;
 
-/// A table, column or host name: not empty, no control character (NUL would end it early).
+/// A table, column or host name, or the path of a file: not empty, no control character (NUL would end it early). A URL
+/// is a slip: it would be told with each line about the thing, and might hold a password.
 pub(super) fn plain(name: &str) -> Result<(), &'static str> {
     if name.is_empty() {
         return Err("is empty");
     }
+    if name.contains("://") {
+        return Err("is a URL");
+    }
     printable(name)
+}
+
+/// The same, or nothing.
+pub(super) fn optional(name: &str) -> Result<(), &'static str> {
+    if name.is_empty() { Ok(()) } else { plain(name) }
 }
 
 /// No control character.
 pub(super) fn printable(name: &str) -> Result<(), &'static str> {
     if name.chars().any(char::is_control) { Err("has a control character") } else { Ok(()) }
-}
-
-/// The path of a file. A URL is a slip: it would be told with each line about the file, and might hold a password.
-pub(super) fn path(path: &str) -> Result<(), &'static str> {
-    plain(path)?;
-    if path.contains("://") { Err("is a URL") } else { Ok(()) }
-}
-
-/// The path of a file, or nothing.
-pub(super) fn optional_path(text: &str) -> Result<(), &'static str> {
-    if text.is_empty() { Ok(()) } else { path(text) }
 }
 
 /// What fits into a header as one word, or nothing.

@@ -104,9 +104,9 @@ impl Rule {
     /// What is wrong with it, without quoting it.
     pub(super) fn check(self, value: &Value) -> Result<Setting, String> {
         match self {
-            Self::Path => plain_text(value, names::path),
-            Self::Name => plain_text(value, names::plain),
-            Self::OptionalName | Self::SecretFile => plain_text(value, names::printable),
+            Self::Path | Self::Name => plain_text(value, names::plain),
+            Self::OptionalName | Self::OptionalPath => plain_text(value, names::optional),
+            Self::SecretFile => plain_text(value, names::printable),
             Self::Database => plain_text(value, names::database),
             Self::Collection => plain_text(value, names::collection),
             Self::Uri => plain_text(value, connection_string),
@@ -123,7 +123,6 @@ impl Rule {
             Self::Listen => listen(value),
             Self::Token => plain_text(value, names::token),
             Self::Hosts => list(value, names::host).and_then(without_repeats),
-            Self::OptionalPath => plain_text(value, names::optional_path),
             Self::Filter => filter(value),
         }
     }

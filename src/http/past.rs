@@ -58,7 +58,7 @@ impl From<LedgerRefusal> for Envelope {
     }
 }
 
-fn record_query(uri: &Uri) -> Result<RemarkQuery, InvalidQuery> {
+pub(super) fn record_query(uri: &Uri) -> Result<RemarkQuery, InvalidQuery> {
     let pairs = pairs(uri)?;
     Ok(RemarkQuery {
         outcome: one(&pairs, "outcome", "rejected, duplicate or held", outcome)?,

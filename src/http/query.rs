@@ -99,11 +99,69 @@ fn shown(value: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn read(query: &str) -> Result<StartParameters, InvalidQuery> {
         let uri = format!("/api/export/sqlite-to-mongodb?{query}").parse().expect("a URI");
         StartParameters::read(&uri)
+    }
+
+    #[test]
+    fn no_query_whatever_makes_it_panic_or_is_misread() {
+        const WORDS: &[&str] = &[
+            "batch_size",
+            "skip_duplicates",
+            "limit",
+            "after",
+            "outcome",
+            "=",
+            "=",
+            "&",
+            "%",
+            "%2",
+            "%00",
+            "%ff",
+            "%26",
+            "+",
+            "0",
+            "1",
+            "50",
+            "1000",
+            "1001",
+            "-1",
+            "65537",
+            "true",
+            "false",
+            "yes",
+            "rejected",
+            "duplicate",
+            "?",
+            "/",
+            ";",
+            "%c3%28",
+            "\u{e4}",
+            "[]",
+            "null",
+        ];
+        let word = prop_oneof![4 => prop::sample::select(WORDS).prop_map(str::to_owned), 1 => "[!-~]{0,6}"];
+        let query = prop::collection::vec(word, 0..10).prop_map(|words| words.concat());
+        crate::noise::each("queries", 30, query, |query| {
+            let Ok(uri) = format!("/api?{query}").parse::<Uri>() else { return };
+            let refused = |error: InvalidQuery| {
+                let text = error.to_string();
+                assert!(text.len() < 600 && !text.chars().any(char::is_control), "{text:?}");
+            };
+            match StartParameters::read(&uri) {
+                Ok(read) => assert!(read.batch_size.is_none_or(|size| (1..=1000).contains(&size))),
+                Err(error) => refused(error),
+            }
+            match crate::http::past::record_query(&uri) {
+                Ok(read) => assert!((1..=1000).contains(&read.limit)),
+                Err(error) => refused(error),
+            }
+        });
     }
 
     #[test]

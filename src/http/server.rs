@@ -141,7 +141,7 @@ fn from_network(stream: &TcpStream, place: Arc<Place>) -> Arrival {
     }
 }
 
-async fn serve_stream(
+pub(super) async fn serve_stream(
     stream: impl AsyncRead + AsyncWrite + Unpin,
     arrival: Arrival,
     router: Router,

@@ -133,3 +133,99 @@ fn values_that_mongodb_takes_for_equal_have_one_duplicate_key() {
 fn a_host_has_this_id() {
     assert_eq!(host_id("0123456789abcdef0123456789abcdef"), "beb6c6b4edb9018e");
 }
+
+mod noise {
+    //! Rows of any kind.
+
+    use mongodb::bson::Document;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::noise::each;
+
+    fn value() -> impl Strategy<Value = Value> {
+        let text = prop_oneof![
+            2 => "\\PC{0,12}".prop_map(String::into_bytes),
+            1 => prop::collection::vec(any::<u8>(), 0..12),
+            1 => "[0-9]{1,5}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\\.[0-9]{0,9})?)?(Z|[+-][0-9]{2}:?[0-9]{2})?".prop_map(String::into_bytes),
+            1 => "-?[0-9]{0,20}(\\.[0-9]{0,5})?(e-?[0-9]{1,3})?".prop_map(String::into_bytes),
+        ];
+        prop_oneof![
+            1 => Just(Value::Null),
+            2 => any::<i64>().prop_map(Value::Integer),
+            1 => (-3..3_i64).prop_map(Value::Integer),
+            2 => any::<f64>().prop_map(Value::Real),
+            4 => text.prop_map(Value::Text),
+            1 => prop::collection::vec(any::<u8>(), 0..40).prop_map(Value::Blob),
+        ]
+    }
+
+    #[test]
+    fn no_row_whatever_makes_it_panic_or_loses_a_value() {
+        let name = prop_oneof![
+            2 => prop::sample::select(&["id", "email", "mobile", "created_at", "updated_at", "$set", "a.b", "", "_ID"][..])
+                .prop_map(str::to_owned),
+            1 => "[^\\x00]{0,8}",
+        ];
+        let to = prop::option::weighted(0.3, prop::sample::select(Type::NAMES));
+        let columns = prop::collection::vec((name, value(), to), 1..8);
+        let kind = prop_oneof![
+            any::<bool>().prop_map(|reusable| KeyKind::Integer { reusable }),
+            Just(KeyKind::Declared),
+            Just(KeyKind::WithoutRowid),
+            Just(KeyKind::None),
+        ];
+        let row = (columns, kind, any::<i64>(), any::<u64>());
+        each("rows", 30, row, |(columns, kind, rowid, rank)| {
+            let names: Vec<String> = columns.iter().map(|(name, ..)| name.clone()).collect();
+            let values: Vec<Value> = columns.iter().map(|(_, value, _)| value.clone()).collect();
+            let mut mapping = Mapping::default();
+            for (name, _, to) in &columns {
+                mapping.types.extend(to.and_then(Type::named).map(|to| (name.clone(), to)));
+            }
+            let key = if kind == KeyKind::None { vec![] } else { (0..names.len().min(2)).collect() };
+            let Ok(mut shape) = Shape::mapped(&names, kind, key, &mapping) else { return };
+            shape.created = shape.find("created_at");
+            shape.updated = shape.find("updated_at");
+            shape.duplicate = ["email", "mobile"].iter().filter_map(|name| shape.find(name)).collect();
+            let borrowed: Vec<ValueRef<'_>> = values.iter().map(Value::as_ref).collect();
+            let fingerprinter = Fingerprinter::new(SOURCE, &shape);
+            let id = fingerprinter.id(&borrowed, rank);
+            assert_eq!(id, fingerprinter.id(&borrowed, rank));
+            let content = fingerprinter.content(&borrowed);
+            let _ = fingerprinter.equality(&borrowed, content);
+            let duplicate = fingerprinter.duplicate_key(&borrowed);
+            for position in [Position::Rowid(rowid), Position::Key(values.clone())] {
+                let _ = position.to_value();
+                let key = original_id(&shape, &position, &borrowed);
+                let provenance = Provenance {
+                    export_id: "export_20240927_143022".into(),
+                    source: SOURCE.into(),
+                    exported_at: "2024-09-27T14:30:22.123Z".into(),
+                };
+                let metadata = metadata(&provenance, &key, &content, duplicate.as_ref());
+                // What can't be converted is refused, which is no more than to be survived here.
+                let Ok(document) = document(id, &shape, &borrowed, &metadata, 1 << 20) else { continue };
+                let read: Vec<_> = document.iter().collect::<Result<_, _>>().expect("well-formed BSON");
+                assert_eq!(read.len(), names.len() + 2);
+                for ((name, value), (column, borrowed)) in read[1..].iter().zip(columns.iter().zip(&borrowed))
+                {
+                    assert_eq!(name.as_str(), column.0);
+                    let (value, expected) =
+                        (mongodb::bson::Bson::try_from(*value).expect("BSON"), bson(*borrowed));
+                    // Of numbers that are none, every one is another.
+                    let same = value == expected || value.as_f64().is_some_and(f64::is_nan);
+                    assert!(same || column.2.is_some(), "{value} for {expected}");
+                }
+                let copy = without_duplicate_key(&document);
+                Document::try_from(copy.as_ref()).expect("well-formed BSON");
+            }
+            let _ = shape.updated_value(&borrowed);
+            for &value in &borrowed {
+                let _ = shown(value);
+                let _ = created_seconds(value);
+                let _ = is_older(&bson(value), &bson(borrowed[0]));
+            }
+        });
+    }
+}

@@ -133,6 +133,7 @@ fn a_connection_string_among_columns_is_in_no_message() {
         format!("[columns]\nexclude = ['{uri}']\ninclude = ['{uri}']"),
         format!("[export]\nduplicate_key = ['user:{SENTINEL}@host']\n[columns]\ninclude = ['a']"),
         format!("[types]\na = '{uri}'"),
+        format!("[types]\n'{uri}' = 'int'"),
     ] {
         assert_nothing_leaks(&load_file(&text).expect_err(&text));
     }

@@ -2,6 +2,7 @@
 
 mod columns;
 mod defaults;
+mod noise;
 mod secrets;
 mod sources;
 mod values;

@@ -36,6 +36,9 @@ fn a_secret_is_in_no_message_whatever_is_wrong() {
         format!("mongodb.fallback_uris={uri},{SENTINEL}\u{7} {SENTINEL}"),
         format!("mongodb.fallback_uris=[{SENTINEL}]"),
         format!("mongodb.database={uri}"),
+        format!("sqlite.table={uri}"),
+        format!("sqlite.source_id={uri}"),
+        format!("sqlite.summary_unique={uri}"),
         format!("mongodb.uri_file={uri}"),
         format!("mongodb.uri_file=/{SENTINEL}"),
         format!("http.listen={uri}"),
@@ -46,6 +49,7 @@ fn a_secret_is_in_no_message_whatever_is_wrong() {
         format!("log.format={uri}"),
         format!("probe.timeout=user:{SENTINEL}@host"),
         format!("log.filter={uri}=loud"),
+        format!("log.filter=[\"{uri}\"]"),
         format!("export.duplicate_key={uri},{uri}"),
     ] {
         errors.push(Config::load(&Sources::default().with_override(&assignment)).expect_err(&assignment));

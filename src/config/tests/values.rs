@@ -122,7 +122,7 @@ fn every_value_that_is_not_allowed_is_refused_by_name_value_origin_and_rule() {
         ("http.allowed_hosts", "kiosk,", r#"["kiosk", ""]"#, "item 2 is empty"),
         ("http.allowed_hosts", "kiosk:8000", r#"["kiosk:8000"]"#, "the port is left out"),
         ("http.allowed_hosts", "*", r#"["*"]"#, "isn't a host's name"),
-        ("http.allowed_hosts", "http://kiosk", "[[secret]]", "has a colon"),
+        ("http.allowed_hosts", "http://kiosk", "[[secret]]", "is a URL"),
         ("http.allowed_hosts", "kiosk,KIOSK", r#"["kiosk", "KIOSK"]"#, "item 2 repeats"),
         ("sqlite.path", "", r#""""#, "is empty"),
         ("sqlite.table", "", r#""""#, "is empty"),

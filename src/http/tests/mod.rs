@@ -4,6 +4,7 @@ mod brakes;
 mod checks;
 mod connections;
 mod documented;
+mod noise;
 mod past;
 mod refusals;
 mod rollback;
