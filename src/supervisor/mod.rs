@@ -12,9 +12,13 @@ mod hints;
 pub mod machine;
 mod pace;
 mod pausing;
+mod reload;
+mod schedule;
 mod services;
 mod tell;
 
 pub use driver::{Parts, Supervisor};
 pub use pausing::was_paused;
+pub use reload::Reload;
+pub use schedule::schedule;
 pub use services::Checks;

@@ -5,6 +5,7 @@
 
 mod credentials;
 mod journal;
+mod reload;
 mod restart;
 mod sandbox;
 mod service;
