@@ -37,10 +37,11 @@ fn each_key_that_differs_is_named_and_no_other() {
         }
         let sources = Sources::default().with_override(format!("{key}={}", another(&key)));
         let changed = Config::load(&sources).unwrap();
-        assert_eq!(running.differing(&changed), [key.clone()]);
-        assert_eq!(changed.differing(&running), [key.clone()]);
-        let adopted = running.with(std::slice::from_ref(&key), &changed);
-        assert!(adopted.differing(&changed).is_empty(), "{key}");
+        let only = [key];
+        assert_eq!(running.differing(&changed), only);
+        assert_eq!(changed.differing(&running), only);
+        let adopted = running.with(&only, &changed);
+        assert!(adopted.differing(&changed).is_empty(), "{only:?}");
         assert_eq!(format!("{adopted:?}"), format!("{changed:?}"));
     }
 }
