@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
 
-use crate::backoff::{InvalidSchedule, Schedule};
-use crate::config::{self, Config, Probe};
+use crate::backoff::InvalidSchedule;
+use crate::config::{self, Config, Sources};
 use crate::export::Exporter;
 use crate::http;
 use crate::ledger::{self, LedgerError, Store, Taken};
@@ -16,10 +16,10 @@ use crate::report::{Backlog, ExportStatus, Link, LinkPast};
 use crate::signals::Signals;
 use crate::source::{NoHostId, source_id};
 use crate::supervisor::control::{Control, Deadlines, Snapshots};
-use crate::supervisor::machine::Timing;
-use crate::supervisor::{Checks, Parts, Supervisor, was_paused};
+use crate::supervisor::{Checks, Parts, Reload, Supervisor, schedule, was_paused};
 use crate::systemd::Notifier;
 use crate::target::Ways;
+use crate::telemetry::Telemetry;
 
 /// How long a pass may take to reach its next batch boundary when the daemon stops. With the rest of the way (the
 /// connection's end, the HTTP server's, the runtime's) it stays below five seconds.
@@ -27,12 +27,6 @@ const DRAIN: Duration = Duration::from_secs(3);
 
 /// The longest that clients may hold the HTTP server when the daemon stops.
 const HTTP_DRAIN: Duration = Duration::from_millis(1_200);
-
-/// How often the whole table is compared with the ledger though nothing seems to have changed.
-const FULL_INTERVAL: Duration = Duration::from_secs(15 * 60);
-
-/// The longest delay between looks at an SQLite file that can't be read. It is on this host, so that looking is cheap.
-const SOURCE_RETRY_MAX: Duration = Duration::from_secs(10);
 
 /// The longest that `sqlite-data` may take.
 const SUMMARY_DEADLINE: Duration = Duration::from_secs(30);
@@ -66,11 +60,12 @@ pub enum AppError {
     Schedule(#[from] InvalidSchedule),
 }
 
-/// Runs the daemon until a signal stops it.
+/// Runs the daemon until a signal stops it. `sources` is where the configuration came from, to be read again when a signal
+/// asks for it; `telemetry` the log whose filter may change then.
 ///
 /// # Errors
 /// What keeps it from starting.
-pub fn run(config: Config) -> Result<(), AppError> {
+pub fn run(config: Config, sources: Sources, telemetry: Telemetry) -> Result<(), AppError> {
     let signals = Signals::register().map_err(AppError::System)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         // One for the driver of MongoDB, one for everything else: more gain nothing, and each costs memory.
@@ -83,7 +78,7 @@ pub fn run(config: Config) -> Result<(), AppError> {
         .enable_all()
         .build()
         .map_err(AppError::System)?;
-    let result = runtime.block_on(serve(Arc::new(config), &signals));
+    let result = runtime.block_on(serve(Arc::new(config), Reload::new(sources, telemetry), &signals));
     // A blocking read of SQLite that hangs in the file system can't be interrupted.
     runtime.shutdown_timeout(Duration::from_millis(200));
     if result.is_ok() {
@@ -92,7 +87,7 @@ pub fn run(config: Config) -> Result<(), AppError> {
     result
 }
 
-async fn serve(config: Arc<Config>, signals: &Signals) -> Result<(), AppError> {
+async fn serve(config: Arc<Config>, reload: Reload, signals: &Signals) -> Result<(), AppError> {
     let notifier = Arc::new(Notifier::from_env());
     let source = source_id(&config.sqlite)?;
     let _taken = ledger::take(&config.state.directory)?;
@@ -128,7 +123,7 @@ async fn serve(config: Arc<Config>, signals: &Signals) -> Result<(), AppError> {
         metrics: exporter.metrics(),
     };
     let (control, commands) = Control::new(snapshots, checks, deadlines);
-    let timing = timing(&config)?;
+    let timing = schedule(&config)?;
     let supervisor = Supervisor::new(Parts {
         config: Arc::clone(&config),
         timing,
@@ -143,6 +138,7 @@ async fn serve(config: Arc<Config>, signals: &Signals) -> Result<(), AppError> {
         stop,
         commands,
         notifier: Arc::clone(&notifier),
+        reload,
     });
 
     let closing = Arc::new(Notify::new());
@@ -184,25 +180,4 @@ fn tell_where(http: &config::Http, bound: SocketAddr) {
              on the loopback behind something that speaks TLS"
         );
     }
-}
-
-fn timing(config: &Config) -> Result<Timing, InvalidSchedule> {
-    let Probe { initial_interval, max_interval, multiplier, randomization_factor, timeout, online_interval } =
-        config.probe;
-    Ok(Timing {
-        retry: Schedule::new(initial_interval, max_interval, multiplier, randomization_factor)?,
-        probe_timeout: timeout,
-        online_interval,
-        full_interval: FULL_INTERVAL,
-        source_retry: Schedule::new(
-            initial_interval.min(SOURCE_RETRY_MAX),
-            SOURCE_RETRY_MAX,
-            multiplier,
-            randomization_factor,
-        )?,
-        min_pass_interval: Duration::from_millis(50),
-        // Preparing and a batch are several operations, each with its own deadline.
-        stall: config.mongodb.operation_timeout * 6,
-        automatic: config.export.automatic,
-    })
 }

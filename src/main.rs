@@ -55,14 +55,14 @@ fn run(sources: &Sources) -> ExitCode {
         Ok(config) => config,
         Err(error) => return misconfigured(&error),
     };
-    let _telemetry = match telemetry::init(&config.log, std::env::var_os("JOURNAL_STREAM").as_deref()) {
+    let telemetry = match telemetry::init(&config.log, std::env::var_os("JOURNAL_STREAM").as_deref()) {
         Ok(telemetry) => telemetry,
         Err(error) => {
             complain(&format!("mongo-uplink: {error}"));
             return ExitCode::FAILURE;
         }
     };
-    match app::run(config) {
+    match app::run(config, sources.clone(), telemetry) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!(event = "failed", %error, "The daemon can't run");

@@ -44,6 +44,7 @@ Environment:
 
 Signals:
   SIGTERM, SIGINT  stop at the next batch boundary; once more: at once
+  SIGHUP           read the configuration again; the log names what needs a restart
   SIGUSR1          probe MongoDB now
 
 Exit codes:

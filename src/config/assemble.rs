@@ -10,7 +10,7 @@ use super::rule::Setting;
 use super::secret_file::{Kind, TOKEN, URI};
 use super::{
     Config, Export, Http, Log, LogFormat, Mongodb, Probe, Secret, SecretFile, Sqlite, State, TlsFiles,
-    Updates,
+    Updates, Values,
 };
 
 /// All of the configuration. Each key's rule fixes the type of its setting, so that a mismatch can only be a slip
@@ -75,6 +75,7 @@ pub(super) fn config(settings: &Settings) -> Config {
                 _ => LogFormat::Auto,
             },
         },
+        values: Values::of(settings),
     }
 }
 

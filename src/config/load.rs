@@ -53,6 +53,7 @@ impl fmt::Display for Origin {
 }
 
 /// A checked value and where it comes from.
+#[derive(Clone)]
 pub(super) struct Found {
     pub(super) setting: Setting,
     pub(super) shown: Shown,

@@ -30,6 +30,7 @@ mod secret_file;
 mod sections;
 mod show;
 mod sources;
+mod values;
 
 #[cfg(test)]
 mod tests;
@@ -43,6 +44,7 @@ pub use secret_file::SecretFile;
 pub use sections::{Config, Export, Http, Log, LogFormat, Mongodb, Probe, Sqlite, State, TlsFiles, Updates};
 pub use show::Shown;
 pub use sources::Sources;
+pub use values::Values;
 
 impl Config {
     /// Reads, merges and checks the configuration.

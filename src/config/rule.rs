@@ -62,7 +62,7 @@ pub(super) enum Rule {
 }
 
 /// A value that its rule allows.
-#[derive(Clone)]
+#[derive(Clone, PartialEq)]
 pub(super) enum Setting {
     Text(String),
     Texts(Vec<String>),

@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{Secret, SecretFile};
+use super::{Secret, SecretFile, Values};
 use crate::record::Mapping;
 
 /// All of the configuration. The names of sections and keys are those of `config.toml`.
@@ -25,6 +25,8 @@ pub struct Config {
     pub state: State,
     /// The log.
     pub log: Log,
+    /// All of it once more, by key.
+    pub(super) values: Values,
 }
 
 impl Config {

@@ -7,7 +7,10 @@
 mod brakes;
 mod commands;
 mod connection;
+mod drain;
+mod reloading;
 mod tasks;
+mod telling;
 mod trouble;
 
 use std::sync::Arc;
@@ -25,9 +28,10 @@ use super::health::Health;
 use super::hints::{Clock, Network};
 use super::machine::{AbortCause, Effect, Event, HintKind, Machine, PassEnd, Timing};
 use super::pace::Pace;
+use super::reload::{Reload, read};
 use super::tell;
 use crate::config::Config;
-use crate::export::{Exporter, Pulse, abandon};
+use crate::export::{Exporter, Pulse};
 use crate::ledger::Store;
 use crate::metrics::Metrics;
 use crate::report::{Backlog, ExportStatus, Failure, Link, LinkPast, LinkState, RunRequest};
@@ -40,9 +44,6 @@ use tasks::{Probed, joined, passed};
 
 /// How often the outside is told at most.
 const TELL_EVERY: Duration = Duration::from_millis(250);
-
-/// How long closing the connection may take at the end; the operating system closes it all the same.
-const CLOSE: Duration = Duration::from_millis(250);
 
 /// What the loop works with.
 pub struct Parts {
@@ -72,6 +73,8 @@ pub struct Parts {
     pub commands: mpsc::Receiver<Command>,
     /// The service manager.
     pub notifier: Arc<Notifier>,
+    /// How the configuration is read again.
+    pub reload: Reload,
 }
 
 /// The loop.
@@ -93,6 +96,7 @@ pub struct Supervisor {
     stop: Arc<AtomicBool>,
     commands: mpsc::Receiver<Command>,
     notifier: Arc<Notifier>,
+    reload: Reload,
     probe: Option<JoinHandle<Result<Probed, Failure>>>,
     pass: Option<JoinHandle<PassEnd>>,
     /// The id that a manual start was promised.
@@ -119,7 +123,7 @@ impl Supervisor {
     #[must_use]
     pub fn new(parts: Parts) -> Self {
         let Parts { config, timing, exporter, store, paused, ways, status, .. } = parts;
-        let Parts { link, past, backlog, stop, commands, notifier, .. } = parts;
+        let Parts { link, past, backlog, stop, commands, notifier, reload, .. } = parts;
         let stall_limit = timing.stall;
         let (mut machine, first_effects) = Machine::start(timing, Instant::now());
         if paused {
@@ -145,6 +149,7 @@ impl Supervisor {
             stop,
             commands,
             notifier,
+            reload,
             probe: None,
             pass: None,
             promised: None,
@@ -179,7 +184,7 @@ impl Supervisor {
                 signal = signals.next() => match signal {
                     Signal::Stop => break,
                     Signal::Wake => self.hint(HintKind::Signal),
-                    Signal::Reload => tracing::info!(event = "reload_ignored", "Nothing can be reloaded yet: restart instead"),
+                    Signal::Reload => self.begin_reload(),
                 },
                 Some(command) = self.commands.recv() => self.command(command).await,
                 ended = joined(&mut self.probe) => {
@@ -196,6 +201,7 @@ impl Supervisor {
                         Err(failure) => self.on(Event::ProbeFailed(failure)),
                     }
                 }
+                outcome = read(&mut self.reload) => self.end_reload(outcome),
                 end = passed(&mut self.pass) => {
                     self.pass = None;
                     self.health.ended();
@@ -272,61 +278,6 @@ impl Supervisor {
             }
         }
         self.telling.ask(Instant::now());
-    }
-
-    /// Keeps what is told of the link's past.
-    fn note(&self, effect: &Effect) {
-        let (state, reason) = match effect {
-            Effect::LinkUp { .. } => (LinkState::Online, None),
-            Effect::LinkDown { failure, .. } => (LinkState::Offline, Some(failure.reason)),
-            _ => return,
-        };
-        self.metrics.link_became(state);
-        self.past.send_modify(|past| past.became(state, reason, Instant::now()));
-    }
-
-    /// What waits after a pass: nothing, if it went through; else what it had left.
-    fn count_after(&mut self, end: &PassEnd) {
-        if matches!(end, PassEnd::Complete { .. }) {
-            self.backlog.send_replace(self.counting.cleared());
-        } else {
-            self.counting.ask(Instant::now());
-        }
-    }
-
-    fn tell(&mut self) {
-        let now = Instant::now();
-        self.telling.done(now);
-        let link = tell::link(&self.machine, self.ways.last(), now);
-        let line = tell::line(&link, &self.status.borrow());
-        self.link.send_if_modified(|shown| {
-            let changed = !link.is_same_as(shown);
-            if changed {
-                *shown = link;
-            }
-            changed
-        });
-        if line != self.told {
-            self.notifier.status(&line);
-            self.told = line;
-        }
-    }
-
-    async fn drain(mut self, limit: Duration) {
-        self.on(Event::Stop);
-        self.tell();
-        if let Some(pass) = self.pass.take() {
-            let abort = pass.abort_handle();
-            if tokio::time::timeout(limit, pass).await.is_err() {
-                abort.abort();
-                abandon(&self.status, None, "stopped by request");
-            }
-        }
-        if let Ok(mut connection) = self.link_to.try_lock()
-            && let Some(target) = connection.target.take()
-        {
-            let _late = tokio::time::timeout(CLOSE, target.close()).await;
-        }
     }
 }
 

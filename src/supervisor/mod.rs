@@ -12,10 +12,17 @@ mod hints;
 pub mod machine;
 mod pace;
 mod pausing;
+<<<<<<< HEAD
 mod rollback;
+=======
+mod reload;
+mod schedule;
+>>>>>>> systemd
 mod services;
 mod tell;
 
 pub use driver::{Parts, Supervisor};
 pub use pausing::was_paused;
+pub use reload::Reload;
+pub use schedule::schedule;
 pub use services::Checks;

@@ -64,6 +64,15 @@ impl Notifier {
         self.tell(&[NotifyState::Ready]);
     }
 
+    /// The configuration is being read again; [`Notifier::ready`] tells that this is over.
+    pub fn reloading(&self) {
+        // With the time, by which a manager that asked for it knows that this isn't an older message.
+        match NotifyState::monotonic_usec_now() {
+            Ok(now) => self.tell(&[NotifyState::Reloading, now]),
+            Err(_) => self.tell(&[NotifyState::Reloading]),
+        }
+    }
+
     /// What the daemon is doing, in one line, for `systemctl status`. Must hold no secret and no personal data.
     pub fn status(&self, text: &str) {
         let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();

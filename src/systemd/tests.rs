@@ -19,6 +19,12 @@ fn watched(name: &OsStr) -> Notifier {
 fn assert_tells_everything(notifier: &Notifier, socket: &UnixDatagram) {
     notifier.ready();
     assert_eq!(receive(socket), "READY=1\n");
+    notifier.reloading();
+    let told = receive(socket);
+    let time = told
+        .strip_prefix("RELOADING=1\nMONOTONIC_USEC=")
+        .and_then(|rest| rest.trim_end().parse::<u64>().ok());
+    assert!(time > Some(0), "{told}");
     notifier.status("offline: dns\nREADY=1");
     assert_eq!(receive(socket), "STATUS=offline: dns READY=1\n", "a status can't say anything else");
     notifier.watchdog();

@@ -19,30 +19,36 @@ use crate::report::{Failure, Reason};
 #[derive(Clone, Debug)]
 pub struct Ways {
     config: Arc<Mongodb>,
-    /// After how long on a fallback the first way is tried again.
-    return_after: Duration,
     memory: Arc<Mutex<Memory>>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Memory {
     /// The way that worked last.
     last: usize,
     /// When the first way was last tried.
     first_tried: Option<Instant>,
+    /// After how long on a fallback the first way is tried again.
+    return_after: Duration,
 }
 
 impl Ways {
     /// The configured ways. On a fallback, the first way is tried again after `return_after`.
     #[must_use]
     pub fn new(config: Mongodb, return_after: Duration) -> Self {
-        Self { config: Arc::new(config), return_after, memory: Arc::default() }
+        let memory = Memory { last: 0, first_tried: None, return_after };
+        Self { config: Arc::new(config), memory: Arc::new(Mutex::new(memory)) }
     }
 
     /// Which way worked last: 0 is `mongodb.uri`, 1 the first fallback.
     #[must_use]
     pub fn last(&self) -> usize {
         self.memory().last
+    }
+
+    /// From now on, the first way is tried again after another time.
+    pub fn set_return_after(&self, return_after: Duration) {
+        self.memory().return_after = return_after;
     }
 
     /// Connects in the first way that works, within `budget`.
@@ -93,7 +99,8 @@ impl Ways {
     }
 
     fn is_time_for_first(&self) -> bool {
-        self.memory().first_tried.is_none_or(|tried| tried.elapsed() >= self.return_after)
+        let memory = self.memory();
+        memory.first_tried.is_none_or(|tried| tried.elapsed() >= memory.return_after)
     }
 
     async fn uri(&self, way: usize) -> Secret {

@@ -15,7 +15,7 @@ use crate::support::proxy::Proxy;
 use crate::support::sqlite::{Inquiry, TABLE};
 
 /// Every event there is. What filters and alarms go by: a name that is here stays.
-const EVENTS: [&str; 32] = [
+const EVENTS: [&str; 34] = [
     "accept_failed",
     "collection_uuid_unknown",
     "connections_closed",
@@ -40,8 +40,10 @@ const EVENTS: [&str; 32] = [
     "ledger_temporary",
     "panicked",
     "probe_failed",
-    "reload_ignored",
+    "reload_failed",
+    "reloaded",
     "request_panicked",
+    "restart_needed",
     "source_available",
     "source_unavailable",
     "started",

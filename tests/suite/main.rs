@@ -31,6 +31,7 @@ mod process;
 mod readme;
 mod reasons;
 mod rejected;
+mod reload;
 mod resume;
 mod rights;
 mod scene;

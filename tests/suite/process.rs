@@ -144,7 +144,7 @@ fn a_hangup_does_no_harm() {
     let daemon = scene.daemon().start();
     let pid = daemon.pid();
     daemon.signal(Signal::HUP);
-    daemon.wait_log("reload_ignored");
+    daemon.wait_log("reloaded");
     scene.app.insert_inquiries(2);
     scene.wait_count(2);
     assert_eq!(daemon.pid(), pid);

@@ -18,6 +18,7 @@ pub mod guardian;
 pub mod metrics;
 pub mod mongo;
 pub mod mongod;
+pub mod package;
 pub mod ports;
 pub mod privilege;
 pub mod proxy;

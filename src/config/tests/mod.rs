@@ -1,5 +1,6 @@
 //! The promises of the configuration as a whole.
 
+mod changes;
 mod columns;
 mod defaults;
 mod noise;

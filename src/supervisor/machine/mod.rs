@@ -101,6 +101,25 @@ impl Machine {
         effects
     }
 
+    /// Goes on by other times. Schedules begin anew, and nothing waits for as long as the old ones said: the next probe
+    /// is due as after a hint.
+    #[must_use]
+    pub fn retime(&mut self, timing: Timing, now: Instant, random: f64) -> Vec<Effect> {
+        let was_automatic = self.is_automatic();
+        (self.probe_retry, self.pass_retry) = (Backoff::new(timing.retry), Backoff::new(timing.retry));
+        self.plan.retime(&timing);
+        self.timing = timing;
+        self.recheck = self.recheck.min(self.timing.recheck(now, random));
+        let mut effects = Vec::new();
+        match (was_automatic, self.is_automatic()) {
+            (true, false) => self.end_automatic(&mut effects),
+            (false, true) => self.source_changed(now, &mut effects),
+            _ => {}
+        }
+        self.hint(now, &mut effects);
+        effects
+    }
+
     /// When [`Event::Timer`] is due; `None` only when stopping.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
@@ -275,6 +294,10 @@ impl Machine {
 
     fn pause(&mut self, fx: &mut Vec<Effect>) {
         self.paused = true;
+        self.end_automatic(fx);
+    }
+
+    fn end_automatic(&self, fx: &mut Vec<Effect>) {
         if let State::Exporting { request: PassRequest::Automatic(_), .. } = self.state {
             fx.push(Effect::AbortPass(AbortCause::Requested));
         }

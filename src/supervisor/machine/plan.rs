@@ -39,6 +39,11 @@ impl Plan {
         }
     }
 
+    /// Goes on by other times, as if the source had never failed.
+    pub(super) fn retime(&mut self, timing: &Timing) {
+        self.source = Backoff::new(timing.source_retry);
+    }
+
     /// When the next pass is due.
     pub(super) fn due(&self) -> Instant {
         let due = self.next_look.map_or(self.next_full, |look| look.min(self.next_full));

@@ -1,7 +1,25 @@
 //! Secrets that systemd hands over.
 
+use std::time::Duration;
+
+use ureq::Agent;
+
 use super::{Stage, UNIT};
 use crate::support::booted::on_a_host_of_its_own;
+
+/// What the daemon answers to somebody who shows this.
+#[track_caller]
+fn status_code(authorization: Option<&str>) -> u16 {
+    let config =
+        Agent::config_builder().timeout_global(Some(Duration::from_secs(10))).http_status_as_error(false);
+    let agent: Agent = config.build().into();
+    let request = agent.get("http://127.0.0.1:8000/api/export/status");
+    let request = match authorization {
+        Some(shown) => request.header("Authorization", shown),
+        None => request,
+    };
+    request.call().expect("the daemon answers").status().as_u16()
+}
 
 #[test]
 fn credentials_reach_the_service_alone_and_may_be_missing() {
@@ -15,9 +33,12 @@ fn credentials_reach_the_service_alone_and_may_be_missing() {
         machine.run(&["systemctl", "stop", UNIT]);
 
         machine.write("/etc/credstore/mongo-uplink.mongodb-uri", &stage.mongod.uri());
-        machine.write("/etc/credstore/mongo-uplink.http-token", "a token of no meaning");
+        machine.write("/etc/credstore/mongo-uplink.http-token", "a-token-of-no-meaning\n");
         machine.sh("chmod 600 /etc/credstore/*; systemctl start mongo-uplink");
         stage.wait_count(&machine, 2);
+        // Both are in force: who doesn't show the token isn't answered.
+        let wanted = Some("Bearer a-token-of-no-meaning");
+        assert_eq!((status_code(None), status_code(wanted)), (401, 200));
         let handed_over = "/run/credentials/mongo-uplink.service";
         let names = machine.run(&["ls", handed_over]);
         assert_eq!(names.lines().collect::<Vec<_>>(), ["http-token", "mongodb-uri"]);

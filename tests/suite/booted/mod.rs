@@ -4,7 +4,9 @@
 //! him and his group alone.
 
 mod credentials;
+mod install;
 mod journal;
+mod reload;
 mod restart;
 mod sandbox;
 mod service;
@@ -44,11 +46,17 @@ impl<'a> Stage<'a> {
     /// The application has written nothing yet.
     #[track_caller]
     fn set(host: &'a Host) -> Self {
-        let mongod = Mongod::builder().arg("--bind_ip_all").start();
-        let home = host.share(HOME);
+        let stage = Self::bare(host);
         host.show(&daemon_binary(), "/usr/bin/mongo-uplink");
         host.show(&Path::new(env!("CARGO_MANIFEST_DIR")).join("systemd"), "/srv/systemd");
-        Self { host, mongod, home }
+        stage
+    }
+
+    /// The same, and machines have nothing of the daemon.
+    #[track_caller]
+    fn bare(host: &'a Host) -> Self {
+        let mongod = Mongod::builder().arg("--bind_ip_all").start();
+        Self { host, mongod, home: host.share(HOME) }
     }
 
     /// The application starts, for the first time or again.

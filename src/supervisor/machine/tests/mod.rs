@@ -4,6 +4,7 @@ mod halts;
 mod log;
 mod passes;
 mod probes;
+mod retimed;
 mod table;
 mod walk;
 

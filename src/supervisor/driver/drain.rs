@@ -1,0 +1,29 @@
+//! The end: what is under way is given a little time, then left.
+
+use std::time::Duration;
+
+use super::Supervisor;
+use crate::export::abandon;
+use crate::supervisor::machine::Event;
+
+/// How long closing the connection may take at the end; the operating system closes it all the same.
+const CLOSE: Duration = Duration::from_millis(250);
+
+impl Supervisor {
+    pub(super) async fn drain(mut self, limit: Duration) {
+        self.on(Event::Stop);
+        self.tell();
+        if let Some(pass) = self.pass.take() {
+            let abort = pass.abort_handle();
+            if tokio::time::timeout(limit, pass).await.is_err() {
+                abort.abort();
+                abandon(&self.status, None, "stopped by request");
+            }
+        }
+        if let Ok(mut connection) = self.link_to.try_lock()
+            && let Some(target) = connection.target.take()
+        {
+            let _late = tokio::time::timeout(CLOSE, target.close()).await;
+        }
+    }
+}
