@@ -23,6 +23,7 @@ mod ledger;
 mod leftovers;
 mod logs;
 mod mapping;
+mod measuring;
 mod names;
 mod network;
 mod observe;
