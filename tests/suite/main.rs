@@ -16,6 +16,7 @@ mod durability;
 mod entrance;
 mod flapping;
 mod fleet;
+mod footprint;
 mod freezes;
 mod host;
 mod idle;
