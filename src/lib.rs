@@ -15,7 +15,7 @@
 //! | 2 | [`source`] | everything SQLite of the application |
 //! | 2 | [`target`] | everything MongoDB |
 //! | 2 | [`ledger`] | local memory of what was delivered |
-//! | 2 | [`systemd`], [`signals`], [`telemetry`] | the host |
+//! | 2 | [`systemd`], [`signals`], [`telemetry`], [`footprint`] | the host |
 //! | 1 | [`config`] | defaults ← file ← environment ← command line |
 //! | 1 | [`metrics`] | what is counted |
 //! | 0 | [`record`], [`backoff`], [`report`] | pure |
@@ -26,6 +26,7 @@ pub mod backoff;
 pub mod cli;
 pub mod config;
 pub mod export;
+pub mod footprint;
 pub mod http;
 pub mod ledger;
 pub mod metrics;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use mongo_uplink::cli::{self, Cli, Command, CommandError, Finding, RecordsError, records};
 use mongo_uplink::config::{Config, ConfigError, Sources};
-use mongo_uplink::{app, telemetry};
+use mongo_uplink::{app, footprint, telemetry};
 
 fn main() -> ExitCode {
     let cli = Cli::from_arguments();
@@ -51,6 +51,7 @@ fn failed(error: &dyn std::error::Error) -> ExitCode {
 }
 
 fn run(sources: &Sources) -> ExitCode {
+    footprint::settle();
     let config = match Config::load(sources) {
         Ok(config) => config,
         Err(error) => return misconfigured(&error),

@@ -19,6 +19,14 @@ pub fn cpu_time(pid: u32) -> Duration {
     Duration::from_millis(ticks * 1_000 / TICKS)
 }
 
+/// The most memory of the process that was resident since it started, in KiB.
+#[track_caller]
+pub fn peak_kib(pid: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("the process is running");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a process has memory");
+    line.trim().trim_end_matches(" kB").parse().expect("a number of kB")
+}
+
 /// How often each thread of a process has gone to sleep by itself: each time something had woken it.
 pub struct Sleeps(BTreeMap<OsString, u64>);
 

@@ -1,0 +1,64 @@
+//! A server that is far away: 100 ms there and back, through the delaying proxy.
+
+use std::time::Duration;
+
+use crate::arguments::Arguments;
+use crate::ceiling::{self, Documents};
+use crate::figures::{Bar, median, rate};
+use crate::place::Place;
+use crate::report::Report;
+use crate::support::mongod::Mongod;
+use crate::support::proxy::Proxy;
+use crate::table::Table;
+use crate::uplink::Uplink;
+
+/// Each way.
+const DELAY: Duration = Duration::from_millis(50);
+
+/// How many batches the ceiling has in flight: what gains nothing more on a server nearby, and twice as many.
+const IN_FLIGHT: [u32; 2] = [4, 8];
+
+pub(crate) fn measure(mongod: &Mongod, arguments: &Arguments, report: &mut Report) {
+    for &batch in &arguments.batches {
+        // Some dozens of round trips.
+        let rows = if arguments.quick { u32::from(batch) * 20 } else { u32::from(batch) * 100 };
+        report.heading(&format!("A server 100 ms away: {rows} rows in batches of {batch}"));
+        let table = Table::write(rows);
+        let (documents, indexes) = {
+            let place = Place::new(mongod);
+            Uplink::start(table.path(), &mongod.uri(), &place).export(batch);
+            (Documents::new(place.read_back()), place.indexes())
+        };
+        let mut ceilings: Vec<Vec<f64>> = vec![Vec::new(); IN_FLIGHT.len()];
+        let (mut first, mut again) = (Vec::new(), Vec::new());
+        let proxy = Proxy::start(mongod.port());
+        proxy.delay(DELAY);
+        for _ in 0..if arguments.quick { 1 } else { 3 } {
+            for (flights, rates) in IN_FLIGHT.iter().zip(&mut ceilings) {
+                let place = Place::with_indexes(mongod, &indexes);
+                let took = ceiling::insert(&proxy.uri(), &place, &documents, batch, *flights);
+                rates.push(rate(table.rows, took));
+            }
+            let place = Place::new(mongod);
+            let uplink = Uplink::start(table.path(), &proxy.uri(), &place);
+            first.push(rate(table.rows, uplink.export(batch).took));
+            again.push(rate(table.rows, uplink.export(batch).took));
+            assert_eq!(place.documents(), table.distinct);
+        }
+        for (flights, rates) in IN_FLIGHT.iter().zip(&ceilings) {
+            report.figure(&format!("(a) the ceiling, {flights} in flight"), rates, "rows/s");
+        }
+        report.figure("(b) the daemon, first export", &first, "rows/s");
+        report.figure("(c) the daemon, everything there already", &again, "rows/s");
+        let middle = |rates: &[f64]| median(rates).unwrap_or(f64::NAN);
+        for (flights, rates) in IN_FLIGHT.iter().zip(&ceilings) {
+            let (what, ratio) =
+                (format!("(b) / (a) with {flights} in flight"), middle(&first) / middle(rates));
+            if *flights == IN_FLIGHT[0] {
+                report.bar(&what, ratio, Bar::AtLeast(0.8));
+            } else {
+                report.figure(&what, &[ratio], "");
+            }
+        }
+    }
+}
