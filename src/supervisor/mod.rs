@@ -12,12 +12,9 @@ mod hints;
 pub mod machine;
 mod pace;
 mod pausing;
-<<<<<<< HEAD
-mod rollback;
-=======
 mod reload;
+mod rollback;
 mod schedule;
->>>>>>> systemd
 mod services;
 mod tell;
 

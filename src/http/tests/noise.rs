@@ -85,8 +85,13 @@ fn no_head_whatever_makes_it_panic() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let (status, link, backlog) =
         (watch::Sender::default(), watch::Sender::default(), watch::Sender::default());
-    let deadlines =
-        Deadlines { command: PATIENCE, test_connection: PATIENCE, summary: PATIENCE, ledger: PATIENCE };
+    let deadlines = Deadlines {
+        command: PATIENCE,
+        test_connection: PATIENCE,
+        summary: PATIENCE,
+        ledger: PATIENCE,
+        rollback: PATIENCE,
+    };
     let (control, commands) =
         Control::new(snapshots(&status, &link, &backlog), Arc::new(Checks::default()), deadlines);
     let _driver = runtime.spawn(drive(commands, status, Arc::default()));
