@@ -16,6 +16,9 @@ use super::privilege::needs;
 /// The program as the package's list of files calls it.
 const PROGRAM: &str = "target/release/mongo-uplink";
 
+/// Where that list finds what the program writes about itself.
+const MANUAL: &str = "target/manual/";
+
 /// A directory in which packages are made, one after the other.
 pub struct Workshop {
     directory: PathBuf,
@@ -68,6 +71,8 @@ impl Workshop {
 
     #[track_caller]
     fn lay_out(&self) {
+        let manual = self.directory.join("manual");
+        said(Command::new(project().join("packaging/manual")).arg(daemon_binary()).arg(&manual));
         let deb = &self.manifest["metadata"]["deb"];
         for asset in list(&deb["assets"]) {
             let [source, destination, mode] = &list(asset)[..] else { panic!("{asset} isn't an asset") };
@@ -80,7 +85,8 @@ impl Workshop {
             if source == PROGRAM {
                 said(Command::new("strip").arg("-o").arg(&place).arg(daemon_binary()));
             } else {
-                let from = project().join(source);
+                let written = source.strip_prefix(MANUAL).map(|name| manual.join(name));
+                let from = written.unwrap_or_else(|| project().join(source));
                 fs::copy(&from, &place).unwrap_or_else(|error| panic!("{}: {error}", from.display()));
             }
             let mode = u32::from_str_radix(text(mode), 8).expect("a mode is octal");

@@ -37,6 +37,8 @@ fn a_package_is_installed_upgraded_removed_and_purged_and_keeps_what_is_the_admi
         // It is told of nothing yet, and waits.
         machine.wait_shown(UNIT, "StatusText", |text| text.starts_with("offline (refused)"));
         assert_eq!(machine.run(&["stat", "-c", "%a %U %G", CONFIG]), "640 root mongo-uplink\n");
+        assert!(machine.sh("zcat /usr/share/man/man1/mongo-uplink.1.gz").contains("mongo\\-uplink"));
+        machine.sh("bash -n /usr/share/bash-completion/completions/mongo-uplink");
         let shipped = machine.run(&["cat", CONFIG]);
         let edited = format!("# mine\n{}", stage.config(""));
         machine.write(CONFIG, &edited);
