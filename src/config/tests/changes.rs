@@ -59,7 +59,7 @@ fn only_the_keys_that_are_named_are_adopted() {
 #[test]
 fn what_is_set_of_columns_is_compared_as_well() {
     let (_one, sources) = file("[rename]\ncity = \"town\"\n[constants]\nsite = 1");
-    let (_other, others) = file("[rename]\ncity = \"place\"\n[types]\ngrade = \"string\"");
+    let (_other, others) = file("[rename]\ncity = \"place\"\n[types]\ngrade = \"int\"");
     let (running, changed) = (Config::load(&sources).unwrap(), Config::load(&others).unwrap());
     let differing = running.differing(&changed);
     assert_eq!(differing, ["constants.site", "rename.city", "types.grade"]);
