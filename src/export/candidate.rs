@@ -21,8 +21,10 @@ pub(super) struct Candidate {
     pub(super) duplicate: Option<DuplicateKey>,
     /// Its column of the last change, as its document has it.
     pub(super) updated: Bson,
-    /// Its document, or why it has none.
-    pub(super) document: Result<RawDocumentBuf, Refusal>,
+    /// Its document, unless it is refused.
+    pub(super) document: Option<RawDocumentBuf>,
+    /// Why it can't have a document, if it can't.
+    pub(super) refusal: Option<Refusal>,
 }
 
 impl Candidate {

@@ -52,9 +52,8 @@ struct Open<'a> {
 
 impl<'a> Open<'a> {
     fn new(candidate: &'a Candidate) -> Self {
-        let refusal = candidate.document.as_ref().err();
-        let verdict =
-            refusal.map(|refusal| Verdict::Rejected { code: refusal.code(), detail: refusal.to_string() });
+        let refusal = candidate.refusal.as_ref();
+        let verdict = refusal.map(|why| Verdict::Rejected { code: why.code(), detail: why.to_string() });
         Self { candidate, verdict, tries: 0, refused: 0, keyless: false, sent: None }
     }
 
@@ -178,7 +177,7 @@ async fn send_updates(
             let row = &rows[at];
             Some(Update {
                 id: row.candidate.id,
-                document: row.candidate.document.as_ref().ok()?,
+                document: row.candidate.document.as_ref()?,
                 seen,
                 updated_column: rules.updated_column.as_deref(),
                 with_duplicate_key: row.candidate.duplicate.is_some() && !row.keyless,
@@ -215,7 +214,7 @@ async fn send_inserts(
     let documents: Vec<_> = inserts
         .iter()
         .filter_map(|&at| {
-            let document = rows[at].candidate.document.as_ref().ok()?;
+            let document = rows[at].candidate.document.as_ref()?;
             Some(if rows[at].keyless {
                 Cow::Owned(without_duplicate_key(document))
             } else {

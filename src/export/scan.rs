@@ -282,7 +282,11 @@ impl Context<'_> {
         let duplicate = if self.skip_duplicates { self.fingerprinter.duplicate_key(values) } else { None };
         let metadata = metadata(self.provenance, &key, &content, duplicate.as_ref());
         let document = document(id, &self.shape, values, &metadata, MAX_DOCUMENT_BYTES);
+        let (document, refusal) = match document {
+            Ok(document) => (Some(document), None),
+            Err(refusal) => (None, Some(refusal)),
+        };
         let updated = self.shape.updated_value(values);
-        Candidate { position, key, id, content, duplicate, updated, document }
+        Candidate { position, key, id, content, duplicate, updated, document, refusal }
     }
 }
