@@ -1,34 +1,51 @@
-//! Asks the daemon that runs on this host, over HTTP at `http.listen`.
+//! Asks the daemon that runs on this host, over HTTP: by `http.socket` if there is one, else at `http.listen`.
 //!
-//! What holds: each question has a deadline; no proxy of the environment gets between; an answer that isn't the daemon's
-//! is an error, never taken for one.
+//! What holds: each question has a deadline; an answer that isn't the daemon's is an error, never taken for one; the token
+//! is shown to nobody but whoever listens there.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
+use axum::body::{Body, to_bytes};
+use hyper::client::conn::http1;
+use hyper::header::{AUTHORIZATION, HOST};
+use hyper::{Method, Request, StatusCode};
+use hyper_util::rt::TokioIo;
 use serde::Deserialize;
 use serde_json::Value;
-use ureq::Agent;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, UnixStream};
+use tokio::runtime::Runtime;
+use tokio::time::timeout;
 
-use crate::config;
+use crate::config::{self, Secret};
 
 /// For an answer. The daemon's own limits are shorter, but for what takes its time.
 const DEADLINE: Duration = Duration::from_secs(15);
+
+/// More than the longest answer: a page of records.
+const LONGEST: usize = 16 * 1024 * 1024;
 
 /// The daemon gave no answer that could be used.
 #[derive(Debug, thiserror::Error)]
 pub enum Unanswered {
     /// Nothing was heard from it.
-    #[error("a daemon works with this state directory, but doesn't answer at http.listen = {address}: {why}")]
+    #[error("a daemon works with this state directory, but doesn't answer at {place}: {why}")]
     Silent {
         /// Where it was asked.
-        address: SocketAddr,
+        place: String,
         /// What was seen.
         why: String,
     },
+    /// The port speaks TLS, and there is no socket.
+    #[error(
+        "a daemon works with this state directory and speaks TLS at http.listen: set http.socket, where commands can ask it"
+    )]
+    Tls,
     /// What answers there speaks another language.
-    #[error("what answers at http.listen = {0} isn't the daemon")]
-    Foreign(SocketAddr),
+    #[error("what answers at {0} isn't the daemon")]
+    Foreign(String),
     /// It refused.
     #[error("the daemon: {message}: {error}")]
     Refused {
@@ -43,8 +60,15 @@ pub enum Unanswered {
 
 /// The daemon, as the commands see it.
 pub(super) struct Daemon {
-    agent: Agent,
-    address: SocketAddr,
+    runtime: Runtime,
+    way: Way,
+    token: Option<Secret>,
+}
+
+enum Way {
+    Socket(PathBuf),
+    Port(SocketAddr),
+    Tls,
 }
 
 #[derive(Deserialize)]
@@ -57,26 +81,24 @@ struct Envelope {
 
 impl Daemon {
     /// The daemon of this configuration.
-    pub(super) fn of(http: &config::Http) -> Self {
-        let agent = Agent::config_builder()
-            .timeout_global(Some(DEADLINE))
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .proxy(None)
-            .build();
-        Self { agent: agent.into(), address: reachable(http.listen) }
+    pub(super) fn of(http: &config::Http) -> std::io::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let way = match (&http.socket, &http.tls) {
+            (Some(socket), _) => Way::Socket(socket.clone()),
+            (None, Some(_)) => Way::Tls,
+            (None, None) => Way::Port(reachable(http.listen)),
+        };
+        Ok(Self { runtime, way, token: http.token.clone() })
     }
 
     /// The data that a GET answers.
     pub(super) fn get(&self, path: &str) -> Result<Value, Unanswered> {
-        let request = self.agent.get(self.url(path)).header("Host", self.host());
-        self.data(request.call())
+        self.ask(Method::GET, path, DEADLINE)
     }
 
     /// The data that a POST answers.
     pub(super) fn post(&self, path: &str, deadline: Duration) -> Result<Value, Unanswered> {
-        let request = self.agent.post(self.url(path)).header("Host", self.host());
-        self.data(request.config().timeout_global(Some(deadline)).build().send_empty())
+        self.ask(Method::POST, path, deadline)
     }
 
     /// The same, for what the daemon answers at once.
@@ -84,33 +106,63 @@ impl Daemon {
         self.post(path, DEADLINE)
     }
 
-    fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
-    }
-
-    /// A loopback name: the daemon lets nobody in who comes by another one.
-    fn host(&self) -> String {
-        format!("localhost:{}", self.address.port())
-    }
-
-    fn data(
-        &self,
-        answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>,
-    ) -> Result<Value, Unanswered> {
-        let silent =
-            |error: ureq::Error| Unanswered::Silent { address: self.address, why: error.to_string() };
-        let mut answer = answer.map_err(silent)?;
-        let text = answer.body_mut().read_to_string().map_err(silent)?;
+    fn ask(&self, method: Method, path: &str, deadline: Duration) -> Result<Value, Unanswered> {
+        let silent = |why: String| Unanswered::Silent { place: self.place(), why };
+        let exchange = async {
+            match &self.way {
+                Way::Socket(socket) => self.exchange(UnixStream::connect(socket).await, method, path).await,
+                Way::Port(address) => self.exchange(TcpStream::connect(address).await, method, path).await,
+                Way::Tls => Err(Unanswered::Tls),
+            }
+        };
+        let answered = self.runtime.block_on(async { timeout(deadline, exchange).await });
+        let (status, bytes) = answered.map_err(|_| silent(format!("no answer within {deadline:?}")))??;
         let envelope: Envelope =
-            serde_json::from_str(&text).map_err(|_| Unanswered::Foreign(self.address))?;
+            serde_json::from_slice(&bytes).map_err(|_| Unanswered::Foreign(self.place()))?;
         if envelope.success {
             return Ok(envelope.data);
         }
         Err(Unanswered::Refused {
-            status: answer.status().as_u16(),
+            status: status.as_u16(),
             message: envelope.message,
             error: envelope.error.unwrap_or_default(),
         })
+    }
+
+    async fn exchange<S>(
+        &self,
+        stream: std::io::Result<S>,
+        method: Method,
+        path: &str,
+    ) -> Result<(StatusCode, Vec<u8>), Unanswered>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let silent = |why: String| Unanswered::Silent { place: self.place(), why };
+        let broken = |error: hyper::Error| silent(error.to_string());
+        let stream = stream.map_err(|error| silent(error.to_string()))?;
+        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
+        // Ends with the answer, or is dropped with the runtime.
+        drop(tokio::spawn(connection));
+        // A loopback name: the daemon lets nobody in who comes by another one.
+        let mut request = Request::builder().method(method).uri(path).header(HOST, "localhost");
+        if let Some(token) = &self.token {
+            request = request.header(AUTHORIZATION, format!("Bearer {}", token.expose()));
+        }
+        let request =
+            request.body(Body::empty()).map_err(|_| silent("the request can't be made".to_owned()))?;
+        let answer = sender.send_request(request).await.map_err(broken)?;
+        let status = answer.status();
+        let bytes = to_bytes(Body::new(answer.into_body()), LONGEST).await;
+        Ok((status, bytes.map_err(|_| silent("the answer broke off".to_owned()))?.to_vec()))
+    }
+
+    fn place(&self) -> String {
+        match &self.way {
+            Way::Socket(socket) => format!("http.socket = {}", socket.display()),
+            Way::Port(address) => format!("http.listen = {address}"),
+            Way::Tls => "http.listen".to_owned(),
+        }
     }
 }
 

@@ -72,7 +72,7 @@ pub fn export(sources: &Sources, wanted: &Export) -> Result<Finding, CommandErro
             drop(lock);
             finding
         }
-        Err(_taken) => follow(&mut remote::Remote::start(Daemon::of(&config.http), wanted)?, &stop),
+        Err(_taken) => follow(&mut remote::Remote::start(Daemon::of(&config.http)?, wanted)?, &stop),
     }
 }
 

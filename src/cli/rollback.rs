@@ -68,7 +68,7 @@ pub fn rollback(sources: &Sources, wanted: &Rollback) -> Result<Finding, Command
             drop(lock);
             finding
         }
-        Err(_taken) => go(&mut remote::Remote::new(Daemon::of(&config.http), wanted), wanted),
+        Err(_taken) => go(&mut remote::Remote::new(Daemon::of(&config.http)?, wanted), wanted),
     }
 }
 

@@ -50,7 +50,7 @@ pub fn status(sources: &Sources, wanted: &Status) -> Result<Finding, CommandErro
             voice.say(&if wanted.json { pretty(&memory) } else { of_memory(&memory) })?;
             return Ok(Finding::Wrong);
         }
-        let daemon = Daemon::of(&config.http);
+        let daemon = Daemon::of(&config.http)?;
         let found = json!({
             "running": true,
             "export": daemon.get("/api/export/status")?,

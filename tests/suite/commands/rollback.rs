@@ -1,10 +1,15 @@
 use std::collections::BTreeMap;
 
+use mongo_uplink::config::{Config, Secret, Sources};
+use mongo_uplink::target::{Deletion, Target, Written};
+use mongodb::bson::oid::ObjectId;
+use mongodb::bson::raw::RawDocumentBuf;
 use mongodb::bson::{Bson, Document, doc};
 
 use super::{at_a_port, export, run};
 use crate::scene::{Scene, wait_completed};
 use crate::support::daemon::Daemon;
+use crate::support::mongod::shared_mongod;
 use crate::support::sqlite::TABLE;
 use crate::support::wait::{PATIENCE, eventually};
 
@@ -169,4 +174,75 @@ fn an_export_that_nobody_knows_and_an_id_that_is_none_take_nothing_back() {
     let none = run(&daemon, &["rollback", "everything", "--yes"]);
     assert!(none.code == Some(2) && none.err.contains("export_20240927_143022"), "{none:?}");
     assert_eq!(scene.count(), 3);
+}
+
+#[test]
+fn where_columns_are_mapped_the_rows_tell_what_was_written_and_verify_knows_what_arrives() {
+    let mut scene = Scene::new("rollback_mapped");
+    scene.app.insert_inquiries(6);
+    let daemon = scene
+        .daemon()
+        .set("columns.exclude", vec!["dateOfBirth"])
+        .set("rename.city", "town")
+        .set("rename.email", "mail")
+        .set("types.created_at", "date")
+        .set("constants.site", "north")
+        .prepare();
+    let first = export(&daemon, &[]);
+    scene.app.insert_duplicates(1);
+    export(&daemon, &[]);
+    let verified = run(&daemon, &["verify", "--json"]);
+    assert_eq!((verified.code, &verified.json()["same"]), (Some(0), &6.into()), "{verified:?}");
+    assert_eq!(verified.json()["duplicates"], 1);
+    change(&scene, "2", doc! { "$set": { "town": "Elsewhere" } });
+    change(&scene, "3", doc! { "$set": { "note": "called back" } });
+    change(&scene, "4", doc! { "$set": { "site": "south" } });
+    let verified = run(&daemon, &["verify"]);
+    assert!(verified.out.contains("  town\n") && verified.out.contains("  site\n"), "{verified:?}");
+    assert!(verified.out.ends_with("2 differ.\n"), "an added field is no difference: {verified:?}");
+    // Nobody knows any more what was written of this row.
+    scene.app.execute("UPDATE chat_inquiry_information SET city = 'Moved' WHERE id = 5");
+    let said = run(&daemon, &["rollback", &first, "--yes"]);
+    assert!(
+        said.out.contains("6 documents that it inserted are in the collection. 4 of them were changed"),
+        "{said:?}"
+    );
+    assert!(said.out.contains("2 documents were deleted, 4 stay. 2 rows are held"), "{said:?}");
+    assert!(held(&daemon).starts_with(&[1, 6]), "{:?}", held(&daemon));
+}
+
+#[tokio::test]
+async fn what_changed_after_it_was_looked_at_is_not_deleted() {
+    let scene = Scene::new("rollback_race");
+    let uri = Secret::new(shared_mongod().uri());
+    let mut config = Config::load(&Sources::default()).expect("defaults").mongodb;
+    config.database.clone_from(&scene.database);
+    let target = Target::connect(&config, &uri, PATIENCE).await.expect("it runs");
+    let metadata = doc! { "source": "s", "export_id": "export_1" };
+    let written = Written { source: "s", export_id: Some("export_1") };
+    for (name, before, after) in [
+        ("same", Bson::from("a"), Bson::from("a")),
+        ("text", "a".into(), "A".into()),
+        ("type", Bson::Int32(0), Bson::from("0")),
+        ("added", Bson::Undefined, Bson::Null),
+    ] {
+        let id = ObjectId::new();
+        let mut document = doc! { "_id": id, "v": before, "a.b": "$x", "export_metadata": metadata.clone() };
+        if name == "added" {
+            document.remove("v");
+        }
+        let mut now = document.clone();
+        now.insert("v", after);
+        scene.mongo.insert(&scene.database, TABLE, now);
+        let seen = RawDocumentBuf::try_from(&document).expect("a document");
+        target.delete(&[Deletion::Unchanged(seen)], written).await.expect("no failure");
+        let there = target.there(&[id]).await.expect("no failure");
+        assert_eq!(there.is_empty(), name == "same", "{name}");
+        let other = Written { source: "s", export_id: Some("export_2") };
+        target.delete(&[Deletion::Whatever(id)], other).await.expect("no failure");
+        assert_eq!(target.there(&[id]).await.expect("no failure"), there, "{name}: another export's");
+        target.delete(&[Deletion::Whatever(id)], written).await.expect("no failure");
+        assert!(target.there(&[id]).await.expect("no failure").is_empty(), "{name}");
+    }
+    target.close().await;
 }

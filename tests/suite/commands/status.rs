@@ -57,3 +57,21 @@ fn who_watches_is_told_of_each_export_until_the_daemon_ends() {
     assert!(lines.any(|line| line.contains("No daemon works")), "its end");
     assert_eq!(watching.wait().expect("our own child").code(), Some(1));
 }
+
+#[test]
+fn a_daemon_with_a_token_or_a_socket_is_asked_with_the_one_by_the_other() {
+    let scene = Scene::new("command_token");
+    let token = "0123456789abcdef0123456789abcdef";
+    let daemon = at_a_port(&scene).set("http.token", token).start();
+    let told = run(&daemon, &["status"]);
+    assert_eq!((told.code, told.err.as_str()), (Some(0), ""), "{told:?}");
+    let wrong = run(&daemon, &["--set", "http.token=ffffffffffffffffffffffffffffffff", "status"]);
+    assert!(wrong.code == Some(1) && wrong.err.contains("Unauthorized"), "{wrong:?}");
+    assert!(!format!("{told:?}{wrong:?}").contains(token));
+    drop(daemon);
+
+    let socket = scene.directory.path().join("http.socket");
+    let daemon = scene.daemon().set("http.socket", socket.to_str().expect("a readable name")).start();
+    let told = run(&daemon, &["status", "--json"]);
+    assert_eq!((told.code, &told.json()["running"]), (Some(0), &true.into()), "{told:?}");
+}
