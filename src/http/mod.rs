@@ -15,6 +15,8 @@
 //! | GET | `/api/export/records` | rows that aren't in the collection, and why; `outcome`, `after`, `limit` |
 //! | POST | `/api/export/records/retry` | lets rejected and held rows be sent again |
 //! | POST | `/api/export/rollback` | takes an export back; `export_id`, `changed_too`, `dry_run` |
+//! | GET | `/api/export/events` | status and connectivity as they change, as server-sent events |
+//! | GET | `/`, `/page.css`, `/page.js` | a page that shows all of it |
 //! | GET | `/live` | whether the process answers |
 //! | GET | `/ready` | whether the loop runs |
 //! | GET | `/metrics` | what is counted, for Prometheus |
@@ -43,10 +45,12 @@ mod brakes;
 mod edge;
 mod entrance;
 mod envelope;
+mod events;
 mod guard;
 mod log;
 mod observe;
 mod openapi;
+mod page;
 mod past;
 mod places;
 mod policy;
@@ -61,11 +65,13 @@ use std::io;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::State;
 use axum::routing::{get, post};
 use tokio::sync::Semaphore;
 
 use self::edge::Edge;
 pub use self::entrance::{Entrance, EntranceError};
+use self::events::Listeners;
 use self::log::AccessLog;
 pub use self::openapi::description;
 pub use self::policy::Policy;
@@ -86,6 +92,10 @@ pub async fn serve(
 }
 
 fn router(control: Control, edge: Arc<Edge>) -> Router {
+    let listeners = Listeners::new();
+    let counted = listeners.clone();
+    let listen = move |State(control)| events::listen(control, listeners.clone());
+    let metrics = move |State(control)| observe::metrics(control, counted.clone());
     Router::new()
         .route("/api/export/sqlite-data", get(api::sqlite_data))
         .route("/api/export/test-mongodb-connection", post(api::test_mongodb_connection))
@@ -101,10 +111,14 @@ fn router(control: Control, edge: Arc<Edge>) -> Router {
         .route("/api/export/records/retry", post(past::retry))
         .route("/api/export/connectivity/history", get(api::link_history))
         .route("/api/export/rollback", post(rollback::rollback))
+        .route("/api/export/events", get(listen))
         .route("/live", get(api::live))
         .route("/ready", get(api::ready))
-        .route("/metrics", get(observe::metrics))
+        .route("/metrics", get(metrics))
         .route("/openapi.json", get(openapi::openapi))
+        .route("/", get(page::html))
+        .route("/page.css", get(page::css))
+        .route("/page.js", get(page::script))
         .fallback(api::not_found)
         .method_not_allowed_fallback(api::method_not_allowed)
         .with_state(control)

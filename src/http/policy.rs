@@ -1,7 +1,7 @@
 //! Who is let in.
 //!
 //! What holds: `Host` names this host by a name that nobody else can make point here, no page of another origin asks,
-//! and, if there is a token, it is shown: for everything but [`OPEN`], and by everybody but those who come by the socket
+//! and, if there is a token, it is shown: for everything but [`OPEN`] and the page, and by everybody but those who come by the socket
 //! in the file system, whose permission bits have let them in.
 
 use axum::http::header::WWW_AUTHENTICATE;
@@ -12,12 +12,17 @@ use axum::response::{IntoResponse, Response};
 use super::arrival::{Arrival, Peer};
 use super::envelope::Envelope;
 use super::guard;
+use super::page;
 use super::token::{Token, Unauthorized};
 use crate::config;
 
 /// What needs no token: supervisors and load balancers have none, and the page, which holds no data, is where a person
 /// types it in.
-const OPEN: [&str; 3] = ["/", "/live", "/ready"];
+const OPEN: [&str; 2] = ["/live", "/ready"];
+
+fn is_open(path: &str) -> bool {
+    OPEN.contains(&path) || page::PATHS.contains(&path)
+}
 
 /// Who is let in, as it is configured.
 #[derive(Debug)]
@@ -40,7 +45,7 @@ impl Policy {
         guard::check(request, &self.hosts, arrival.and_then(|arrival| arrival.local))
             .map_err(|refused| Envelope::from(refused).into_response())?;
         match &self.token {
-            Some(token) if !is_local && !OPEN.contains(&request.uri.path()) => {
+            Some(token) if !is_local && !is_open(request.uri.path()) => {
                 token.check(&request.headers).await.map_err(challenge)
             }
             _ => Ok(()),

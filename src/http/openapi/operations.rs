@@ -236,11 +236,24 @@ pub(super) const OPERATIONS: &[Operation] = &[
             told::<Rollback>(&["Rollback planned, nothing was changed", "Export rolled back successfully"]),
         )
     },
+    Operation {
+        failures: &[UNAVAILABLE],
+        ..get(
+            "/api/export/events",
+            "events",
+            "Status and connectivity as they change, as server-sent events: `status` and `connectivity`, whose data are \
+             those of the operations of these names",
+            Content::Text("text/event-stream"),
+        )
+    },
     get("/live", "live", "Whether the process answers", told::<Health>(&["Alive"])),
     Operation {
         failures: &[(503, "Not ready")],
         ..get("/ready", "ready", "Whether the loop runs", told::<Health>(&["Ready"]))
     },
     get("/metrics", "metrics", "What is counted, for Prometheus", Content::Text("text/plain; version=0.0.4")),
+    get("/", "page", "A page that shows all of it", Content::Text("text/html; charset=utf-8")),
+    get("/page.css", "page_style", "The page's style", Content::Text("text/css; charset=utf-8")),
+    get("/page.js", "page_script", "The page's script", Content::Text("text/javascript; charset=utf-8")),
     get("/openapi.json", "openapi", "This description", Content::Json),
 ];

@@ -101,9 +101,15 @@ fn a_wrong_parameter_is_refused_by_name_and_changes_nothing() {
 #[test]
 fn an_unknown_path_is_404_in_the_envelope() {
     let server = Server::start();
-    for path in
-        ["/", "/api", "/api/export", "/api/export/", "/api/export/status/", "/API/export/status", "//live"]
-    {
+    for path in [
+        "/page",
+        "/api",
+        "/api/export",
+        "/api/export/",
+        "/api/export/status/",
+        "/API/export/status",
+        "//live",
+    ] {
         server.ask("GET", path).fails(404, "Not found", "there is no such path");
         assert_eq!(server.ask("POST", path).status, 404, "{path}");
     }
