@@ -1,8 +1,8 @@
 //! Who is let in.
 //!
 //! What holds: `Host` names this host by a name that nobody else can make point here, no page of another origin asks,
-//! and, if there is a token, it is shown: for everything but [`OPEN`] and the page, and by everybody but those who come by the socket
-//! in the file system, whose permission bits have let them in.
+//! and, if there is a token, it is shown: for everything but [`OPEN`] and the page, and by everybody but those who come by
+//! the socket in the file system, whose permission bits have let them in.
 
 use axum::http::header::WWW_AUTHENTICATE;
 use axum::http::request::Parts;

@@ -7,6 +7,8 @@
 mod brakes;
 mod commands;
 mod connection;
+mod news;
+mod parts;
 mod tasks;
 mod trouble;
 
@@ -23,7 +25,7 @@ use super::calls::Calls;
 use super::control::Command;
 use super::health::Health;
 use super::hints::{Clock, Network};
-use super::machine::{AbortCause, Effect, Event, HintKind, Machine, PassEnd, Timing};
+use super::machine::{AbortCause, Effect, Event, HintKind, Machine, PassEnd};
 use super::pace::Pace;
 use super::tell;
 use crate::config::Config;
@@ -36,6 +38,7 @@ use crate::source::Watch;
 use crate::systemd::Notifier;
 use crate::target::Ways;
 use connection::Connection;
+pub use parts::Parts;
 use tasks::{Probed, joined, passed};
 
 /// How often the outside is told at most.
@@ -43,36 +46,6 @@ const TELL_EVERY: Duration = Duration::from_millis(250);
 
 /// How long closing the connection may take at the end; the operating system closes it all the same.
 const CLOSE: Duration = Duration::from_millis(250);
-
-/// What the loop works with.
-pub struct Parts {
-    /// The configuration.
-    pub config: Arc<Config>,
-    /// The machine's times.
-    pub timing: Timing,
-    /// Makes the passes.
-    pub exporter: Exporter,
-    /// The memory of what was delivered, and of what else survives a restart.
-    pub store: Arc<Store>,
-    /// Whether exports start by themselves only after a command.
-    pub paused: bool,
-    /// The ways to MongoDB.
-    pub ways: Ways,
-    /// Where the export's status is shown.
-    pub status: watch::Sender<ExportStatus>,
-    /// Where the link's state is shown.
-    pub link: watch::Sender<Link>,
-    /// Where the link's last day is shown.
-    pub past: watch::Sender<LinkPast>,
-    /// Where the rows that wait are shown.
-    pub backlog: watch::Sender<Backlog>,
-    /// Asks a pass to end at the next batch boundary.
-    pub stop: Arc<AtomicBool>,
-    /// Commands from outside.
-    pub commands: mpsc::Receiver<Command>,
-    /// The service manager.
-    pub notifier: Arc<Notifier>,
-}
 
 /// The loop.
 pub struct Supervisor {
@@ -272,26 +245,6 @@ impl Supervisor {
             }
         }
         self.telling.ask(Instant::now());
-    }
-
-    /// Keeps what is told of the link's past.
-    fn note(&self, effect: &Effect) {
-        let (state, reason) = match effect {
-            Effect::LinkUp { .. } => (LinkState::Online, None),
-            Effect::LinkDown { failure, .. } => (LinkState::Offline, Some(failure.reason)),
-            _ => return,
-        };
-        self.metrics.link_became(state);
-        self.past.send_modify(|past| past.became(state, reason, Instant::now()));
-    }
-
-    /// What waits after a pass: nothing, if it went through; else what it had left.
-    fn count_after(&mut self, end: &PassEnd) {
-        if matches!(end, PassEnd::Complete { .. }) {
-            self.backlog.send_replace(self.counting.cleared());
-        } else {
-            self.counting.ask(Instant::now());
-        }
     }
 
     fn tell(&mut self) {

@@ -16,8 +16,9 @@ use serde_json::{Map, Value, json};
 use operations::{Content, Message, OPERATIONS, Operation, Parameter};
 
 /// What any request may be answered with, beside what its operation says.
-const FOR_ALL: [(u16, &str); 5] = [
+const FOR_ALL: [(u16, &str); 6] = [
     (400, "Bad request"),
+    (401, "Unauthorized"),
     (403, "Forbidden"),
     (408, "Request timeout"),
     (413, "Payload too large"),
@@ -60,7 +61,13 @@ fn document() -> Value {
         },
         "servers": [{ "url": "/" }],
         "paths": paths,
-        "components": { "schemas": schemas },
+        "components": {
+            "schemas": schemas,
+            "securitySchemes": {
+                "token": { "type": "http", "scheme": "bearer", "description": "If one is configured" },
+            },
+        },
+        "security": [{}, { "token": [] }],
     })
 }
 

@@ -41,6 +41,7 @@ function span(ms) {
 }
 
 function took(ms) {
+  if (ms < 100) return "less than 0.1 s";
   return ms < 10_000 ? `${(ms / 1000).toFixed(1)} s` : span(ms);
 }
 
@@ -223,7 +224,7 @@ function drawTimes() {
   if (status) {
     const oldest = status.oldest_pending_time;
     const age = oldest ? `The oldest was first seen ${span(now() - Date.parse(oldest))} ago.` : "";
-    show("pending-age", status.pending_records === 0 ? "Everything that is known of has been sent." : age || " ");
+    show("pending-age", status.pending_records === 0 ? "Nothing waits." : age || " ");
   }
 }
 
@@ -234,8 +235,9 @@ function drawStatus() {
   const isRunning = s.status === "running";
   show("pending", number.format(s.pending_records));
   show("pending-unit", s.pending_records === 1 ? "row" : "rows");
-  el("waiting-for").hidden = !s.waiting_for;
-  show("waiting-for", s.waiting_for ? `Rows can’t be sent: ${s.waiting_for}` : "");
+  const waits = s.waiting_for ? `Rows can’t be sent: ${s.waiting_for}` : s.paused ? "Automatic exports are paused." : "";
+  el("waiting-for").hidden = !waits;
+  show("waiting-for", waits);
   el("pause").hidden = s.paused;
   el("resume").hidden = !s.paused;
 
@@ -288,8 +290,9 @@ function drawStrip() {
     // Told by height, too: what is down doesn't reach the top.
     const low = one.state === "offline";
     const x = ((from - begin) / DAY) * 1440;
-    const width = Math.max(1.5, ((to - from) / DAY) * 1440);
-    parts.push(shape("rect", { class: one.state, x, width, y: low ? 16 : 0, height: low ? 12 : 28 }));
+    // An outage of a minute is to be seen, too.
+    const width = Math.max(4, ((to - from) / DAY) * 1440);
+    parts.push(shape("rect", { class: one.state, x: Math.min(x, 1440 - width), width, y: low ? 16 : 0, height: low ? 12 : 28 }));
   });
   strip.replaceChildren(...parts);
   if (parts.length === 0) return;

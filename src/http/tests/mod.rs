@@ -4,6 +4,8 @@ mod brakes;
 mod checks;
 mod connections;
 mod documented;
+mod events;
+mod page;
 mod past;
 mod refusals;
 mod rollback;
