@@ -346,6 +346,12 @@ function drawChart() {
   chart.setAttribute("aria-label", `Rows of the last ${count(runs.length, "export")}; at most ${count(most, "row")}. The table below tells them.`);
 }
 
+const NONE = {
+  rejected: "No row is rejected.",
+  duplicate: "No row was left out as a duplicate.",
+  held: "No row is held: none was taken back.",
+};
+
 const outcome = () => document.querySelector("input[name=outcome]:checked").value;
 
 async function loadRecords(more = false) {
@@ -374,8 +380,8 @@ async function loadRecords(more = false) {
   const isEmpty = body.childElementCount === 0;
   el("records").hidden = isEmpty;
   el("records-none").hidden = !isEmpty;
-  show("records-none", wanted === "rejected" ? "No row is rejected." : "No row was left out as a duplicate.");
-  el("retry").hidden = isEmpty || wanted !== "rejected";
+  show("records-none", NONE[wanted]);
+  el("retry").hidden = isEmpty || wanted === "duplicate";
   el("more").hidden = !next;
 }
 
@@ -445,8 +451,8 @@ on("reset", async () => {
 on("pause", async () => (await post("pause")).message);
 on("resume", async () => (await post("resume")).message);
 on("retry", async () => {
-  const text = "MongoDB is asked to take them once more. Those that it refuses again stay here.";
-  if (!(await confirmed("Send rejected rows again?", text, "Send"))) return null;
+  const text = "All rejected and all held rows are sent once more. Those that MongoDB refuses again stay here.";
+  if (!(await confirmed("Send rejected and held rows again?", text, "Send"))) return null;
   const body = await post("records/retry");
   reload();
   return `${body.message}: ${count(body.data.released, "row")}`;

@@ -4,8 +4,7 @@ use std::io::BufRead as _;
 use std::io::BufReader;
 use std::time::Instant;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-
+use super::connections::after_silence;
 use super::*;
 use crate::report::LinkState;
 
@@ -138,26 +137,8 @@ fn a_listener_does_not_hold_the_shutdown() {
 
 #[test]
 fn a_quiet_stream_beats_and_ends_before_its_connection_would() {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
-    let (text, open) = runtime.expect("a runtime").block_on(async {
-        let (status, link, backlog) =
-            (watch::Sender::default(), watch::Sender::default(), watch::Sender::default());
-        let snapshots = snapshots(&status, &link, &backlog);
-        let deadlines =
-            Deadlines { command: PATIENCE, test_connection: PATIENCE, summary: PATIENCE, ledger: PATIENCE };
-        let (control, _commands) = Control::new(snapshots, Arc::new(Checks::default()), deadlines);
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let address = listener.local_addr().expect("it is bound");
-        let serving = tokio::spawn(crate::http::serve(listener, open(), control, std::future::pending()));
-        let begin = tokio::time::Instant::now();
-        let mut stream = tokio::net::TcpStream::connect(address).await.expect("the server accepts");
-        let head = format!("GET {EVENTS} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
-        stream.write_all(head.as_bytes()).await.expect("it is open");
-        let mut text = String::new();
-        stream.read_to_string(&mut text).await.expect("it ends");
-        serving.abort();
-        (text, begin.elapsed())
-    });
+    let head = format!("GET {EVENTS} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    let (text, open) = after_silence(&head);
     let beats = text.matches("\n:\n\n").count();
     assert!((14..=17).contains(&beats), "{beats}");
     assert!((240..250).contains(&open.as_secs()), "{open:?}");
