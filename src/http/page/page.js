@@ -10,7 +10,7 @@ const ROWS = 20;
 
 const el = (id) => document.getElementById(id);
 const number = new Intl.NumberFormat("en");
-const clock = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+const format = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 
 let status = null;
 let link = null;
@@ -21,6 +21,8 @@ let next = null;
 let behind = 0;
 let samples = [];
 
+// The day isn’t torn from its month.
+const clock = (ms) => format.format(ms).replace(" ", "\u00a0");
 const now = () => Date.now() + behind;
 const count = (n, one, many = `${one}s`) => `${number.format(n)} ${n === 1 ? one : many}`;
 
@@ -115,6 +117,16 @@ function connected(yes) {
   trouble.textContent = yes ? "" : "Not connected to the daemon. What is shown is what it said last. Trying again …";
 }
 
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+async function askOnce() {
+  gotStatus((await data("status")).data);
+  gotLink((await data("connectivity")).data);
+  if (el("live").dataset.live === "yes") return;
+  connected(true);
+  await refresh();
+}
+
 async function follow() {
   let failures = 0;
   for (;;) {
@@ -122,6 +134,13 @@ async function follow() {
     let silence = setTimeout(() => abort.abort(), SILENCE);
     try {
       const response = await ask(`${API}events`, { signal: abort.signal });
+      if (response.status === 503) {
+        // As many listen already as may: then this page asks every now and then.
+        await askOnce();
+        failures = 0;
+        await pause(3000);
+        continue;
+      }
       if (!response.ok) throw new Error(response.statusText);
       const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
       let text = "";
@@ -143,10 +162,11 @@ async function follow() {
     } catch {
       failures += 1;
       connected(false);
+    } finally {
+      clearTimeout(silence);
+      abort.abort();
     }
-    clearTimeout(silence);
-    abort.abort();
-    await new Promise((resolve) => setTimeout(resolve, Math.min(10_000, 250 * 2 ** failures)));
+    await pause(Math.min(10_000, 250 * 2 ** failures));
   }
 }
 
@@ -272,7 +292,7 @@ function pace() {
 function lasted() {
   if (!status.start_time || !status.end_time) return " ";
   const ended = Date.parse(status.end_time);
-  return `took ${took(ended - Date.parse(status.start_time))}, ended ${clock.format(ended)}`;
+  return `took ${took(ended - Date.parse(status.start_time))}, ended ${clock(ended)}`;
 }
 
 function drawStrip() {
@@ -315,7 +335,7 @@ function runRow(run) {
   if (run.error_message) result.append(make("span", run.error_message, "sub"));
   const time = run.end_time ? took(Date.parse(run.end_time) - Date.parse(run.start_time)) : "–";
   row.append(
-    make("td", clock.format(Date.parse(run.start_time))),
+    make("td", clock(Date.parse(run.start_time))),
     result,
     make("td", run.trigger === "manual" ? "by hand" : "automatic", "more"),
     make("td", number.format(run.successful_records), "n"),
@@ -370,7 +390,7 @@ async function loadRecords(more = false) {
       make("td", record.key),
       why,
       make("td", number.format(record.attempts), "n", "more"),
-      make("td", clock.format(Date.parse(record.last_at)), "n", "more"),
+      make("td", clock(Date.parse(record.last_at)), "n", "more"),
     );
     return row;
   });

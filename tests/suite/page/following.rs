@@ -1,6 +1,8 @@
 //! What it shows is what is so.
 
 use std::collections::BTreeSet;
+use std::io::Write as _;
+use std::net::TcpStream;
 use std::time::Duration;
 
 use rustix::process::Signal;
@@ -88,4 +90,27 @@ fn the_page_says_when_the_daemon_is_gone_and_comes_back_with_it() {
     daemon.signal(Signal::STOP);
     daemon.signal(Signal::CONT);
     assert_eq!(browser.text("live-text"), "Live");
+}
+
+#[test]
+fn a_page_that_finds_no_place_to_listen_asks_every_now_and_then() {
+    let mut scene = Scene::new("page_crowd");
+    let daemon = scene.daemon().start();
+    let crowd: Vec<TcpStream> = (0..16)
+        .map(|_| {
+            let mut stream = TcpStream::connect(daemon.address()).expect("it listens");
+            let host = daemon.address();
+            let request = format!("GET /api/export/events HTTP/1.1\r\nHost: {host}\r\n\r\n");
+            stream.write_all(request.as_bytes()).expect("it reads");
+            stream
+        })
+        .collect();
+    eventually(PATIENCE, "no place", || {
+        (daemon.ask_text("GET", "/api/export/events").0 == 503).then_some(())
+    });
+    let Some(browser) = open(&daemon) else { return };
+    scene.app.insert_inquiries(4);
+    browser.wait_text("export-state", |text| text.starts_with("Completed"));
+    assert_eq!(daemon.ask_text("GET", "/api/export/events").0, 503, "nobody has lost a place for it");
+    drop(crowd);
 }
