@@ -10,22 +10,20 @@ mod changes;
 mod command;
 mod rollback;
 mod services;
+mod snapshots;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::timeout;
 
 pub use changes::{Change, Changes};
 pub use command::{Command, PauseError, Pausing, ResetError, StartError, Started, StopError, Stopped};
 pub use services::{Answer, Connected, LedgerRefusal, RollbackRefusal, Services, SourceUnavailable};
+pub use snapshots::Snapshots;
 
-use crate::metrics::{self, Metrics};
-use crate::report::{
-    Backlog, ExportStatus, Failure, Link, LinkPast, PastExport, Reason, RemarkQuery, Remarks, Summary,
-    Transition,
-};
+use crate::report::{ExportStatus, Failure, PastExport, Reason, RemarkQuery, Remarks, Summary};
 
 /// Commands that may wait for the loop. More of them at once come from a client that doesn't wait for answers.
 const QUEUE: usize = 16;
@@ -43,21 +41,6 @@ pub struct Deadlines {
     pub ledger: Duration,
     /// For taking an export back, waiting for its turn included.
     pub rollback: Duration,
-}
-
-/// What can be looked at without asking anybody.
-#[derive(Clone, Debug)]
-pub struct Snapshots {
-    /// The running or the last export.
-    pub status: watch::Receiver<ExportStatus>,
-    /// The connectivity to MongoDB.
-    pub link: watch::Receiver<Link>,
-    /// Its last day.
-    pub past: watch::Receiver<LinkPast>,
-    /// The rows that wait.
-    pub backlog: watch::Receiver<Backlog>,
-    /// What is counted.
-    pub metrics: Arc<Metrics>,
 }
 
 /// A handle that is cheap to clone.
@@ -107,54 +90,6 @@ impl Control {
         let shared =
             Shared { snapshots, commands, services, testing, summing, remembering, rolling_back, deadlines };
         (Self { shared: Arc::new(shared) }, receiver)
-    }
-
-    /// The running or the last export.
-    #[must_use]
-    pub fn status(&self) -> ExportStatus {
-        let status = self.shared.snapshots.status.borrow().clone();
-        self.with_backlog(status)
-    }
-
-    fn with_backlog(&self, status: ExportStatus) -> ExportStatus {
-        self.shared.snapshots.backlog.borrow().told_in(status, Instant::now())
-    }
-
-    /// The connectivity to MongoDB.
-    #[must_use]
-    pub fn link(&self) -> Link {
-        self.shared.snapshots.link.borrow().clone()
-    }
-
-    /// The connectivity of the last day, the earliest first.
-    #[must_use]
-    pub fn link_past(&self) -> Vec<Transition> {
-        self.shared.snapshots.past.borrow().told(Instant::now())
-    }
-
-    /// What is counted, in Prometheus's text format, and the format's content type.
-    ///
-    /// # Errors
-    /// A mistake of our own.
-    pub fn metrics(&self, listeners: usize) -> Result<(String, &'static str), metrics::EncodeError> {
-        let (status, link, backlog) = (self.status(), self.link(), *self.shared.snapshots.backlog.borrow());
-        self.shared.snapshots.metrics.encode(metrics::Snapshots {
-            status: &status,
-            link: &link,
-            oldest: backlog.oldest,
-            listeners,
-        })
-    }
-
-    /// Changes from now on.
-    #[must_use]
-    pub fn changes(&self) -> Changes {
-        Changes::of(&self.shared.snapshots)
-    }
-
-    /// Waits until the loop is gone.
-    pub async fn gone(&self) {
-        self.shared.commands.closed().await;
     }
 
     /// Whether the loop is there to take commands.

@@ -8,6 +8,7 @@ mod brakes;
 mod commands;
 mod connection;
 mod drain;
+mod parts;
 mod reloading;
 mod tasks;
 mod telling;
@@ -26,7 +27,7 @@ use super::calls::Calls;
 use super::control::Command;
 use super::health::Health;
 use super::hints::{Clock, Network};
-use super::machine::{AbortCause, Effect, Event, HintKind, Machine, PassEnd, Timing};
+use super::machine::{AbortCause, Effect, Event, HintKind, Machine, PassEnd};
 use super::pace::Pace;
 use super::reload::{Reload, read};
 use super::tell;
@@ -40,42 +41,11 @@ use crate::source::Watch;
 use crate::systemd::Notifier;
 use crate::target::Ways;
 use connection::Connection;
+pub use parts::Parts;
 use tasks::{Probed, joined, passed};
 
 /// How often the outside is told at most.
 const TELL_EVERY: Duration = Duration::from_millis(250);
-
-/// What the loop works with.
-pub struct Parts {
-    /// The configuration.
-    pub config: Arc<Config>,
-    /// The machine's times.
-    pub timing: Timing,
-    /// Makes the passes.
-    pub exporter: Exporter,
-    /// The memory of what was delivered, and of what else survives a restart.
-    pub store: Arc<Store>,
-    /// Whether exports start by themselves only after a command.
-    pub paused: bool,
-    /// The ways to MongoDB.
-    pub ways: Ways,
-    /// Where the export's status is shown.
-    pub status: watch::Sender<ExportStatus>,
-    /// Where the link's state is shown.
-    pub link: watch::Sender<Link>,
-    /// Where the link's last day is shown.
-    pub past: watch::Sender<LinkPast>,
-    /// Where the rows that wait are shown.
-    pub backlog: watch::Sender<Backlog>,
-    /// Asks a pass to end at the next batch boundary.
-    pub stop: Arc<AtomicBool>,
-    /// Commands from outside.
-    pub commands: mpsc::Receiver<Command>,
-    /// The service manager.
-    pub notifier: Arc<Notifier>,
-    /// How the configuration is read again.
-    pub reload: Reload,
-}
 
 /// The loop.
 pub struct Supervisor {

@@ -29,6 +29,7 @@ mod names;
 mod network;
 mod observe;
 mod pace;
+mod page;
 mod process;
 mod readme;
 mod reasons;

@@ -10,6 +10,7 @@
 
 pub mod again;
 pub mod booted;
+pub mod browser;
 pub mod certs;
 pub mod daemon;
 pub mod description;

@@ -10,7 +10,7 @@ const ROWS = 20;
 
 const el = (id) => document.getElementById(id);
 const number = new Intl.NumberFormat("en");
-const clock = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+const format = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 
 let status = null;
 let link = null;
@@ -21,6 +21,8 @@ let next = null;
 let behind = 0;
 let samples = [];
 
+// The day isn’t torn from its month.
+const clock = (ms) => format.format(ms).replace(" ", "\u00a0");
 const now = () => Date.now() + behind;
 const count = (n, one, many = `${one}s`) => `${number.format(n)} ${n === 1 ? one : many}`;
 
@@ -41,6 +43,7 @@ function span(ms) {
 }
 
 function took(ms) {
+  if (ms < 100) return "less than 0.1 s";
   return ms < 10_000 ? `${(ms / 1000).toFixed(1)} s` : span(ms);
 }
 
@@ -114,6 +117,16 @@ function connected(yes) {
   trouble.textContent = yes ? "" : "Not connected to the daemon. What is shown is what it said last. Trying again …";
 }
 
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+async function askOnce() {
+  gotStatus((await data("status")).data);
+  gotLink((await data("connectivity")).data);
+  if (el("live").dataset.live === "yes") return;
+  connected(true);
+  await refresh();
+}
+
 async function follow() {
   let failures = 0;
   for (;;) {
@@ -121,6 +134,13 @@ async function follow() {
     let silence = setTimeout(() => abort.abort(), SILENCE);
     try {
       const response = await ask(`${API}events`, { signal: abort.signal });
+      if (response.status === 503) {
+        // As many listen already as may: then this page asks every now and then.
+        await askOnce();
+        failures = 0;
+        await pause(3000);
+        continue;
+      }
       if (!response.ok) throw new Error(response.statusText);
       const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
       let text = "";
@@ -142,10 +162,11 @@ async function follow() {
     } catch {
       failures += 1;
       connected(false);
+    } finally {
+      clearTimeout(silence);
+      abort.abort();
     }
-    clearTimeout(silence);
-    abort.abort();
-    await new Promise((resolve) => setTimeout(resolve, Math.min(10_000, 250 * 2 ** failures)));
+    await pause(Math.min(10_000, 250 * 2 ** failures));
   }
 }
 
@@ -223,7 +244,7 @@ function drawTimes() {
   if (status) {
     const oldest = status.oldest_pending_time;
     const age = oldest ? `The oldest was first seen ${span(now() - Date.parse(oldest))} ago.` : "";
-    show("pending-age", status.pending_records === 0 ? "Everything that is known of has been sent." : age || " ");
+    show("pending-age", status.pending_records === 0 ? "Nothing waits." : age || " ");
   }
 }
 
@@ -234,8 +255,9 @@ function drawStatus() {
   const isRunning = s.status === "running";
   show("pending", number.format(s.pending_records));
   show("pending-unit", s.pending_records === 1 ? "row" : "rows");
-  el("waiting-for").hidden = !s.waiting_for;
-  show("waiting-for", s.waiting_for ? `Rows can’t be sent: ${s.waiting_for}` : "");
+  const waits = s.waiting_for ? `Rows can’t be sent: ${s.waiting_for}` : s.paused ? "Automatic exports are paused." : "";
+  el("waiting-for").hidden = !waits;
+  show("waiting-for", waits);
   el("pause").hidden = s.paused;
   el("resume").hidden = !s.paused;
 
@@ -270,7 +292,7 @@ function pace() {
 function lasted() {
   if (!status.start_time || !status.end_time) return " ";
   const ended = Date.parse(status.end_time);
-  return `took ${took(ended - Date.parse(status.start_time))}, ended ${clock.format(ended)}`;
+  return `took ${took(ended - Date.parse(status.start_time))}, ended ${clock(ended)}`;
 }
 
 function drawStrip() {
@@ -288,8 +310,9 @@ function drawStrip() {
     // Told by height, too: what is down doesn't reach the top.
     const low = one.state === "offline";
     const x = ((from - begin) / DAY) * 1440;
-    const width = Math.max(1.5, ((to - from) / DAY) * 1440);
-    parts.push(shape("rect", { class: one.state, x, width, y: low ? 16 : 0, height: low ? 12 : 28 }));
+    // An outage of a minute is to be seen, too.
+    const width = Math.max(4, ((to - from) / DAY) * 1440);
+    parts.push(shape("rect", { class: one.state, x: Math.min(x, 1440 - width), width, y: low ? 16 : 0, height: low ? 12 : 28 }));
   });
   strip.replaceChildren(...parts);
   if (parts.length === 0) return;
@@ -312,7 +335,7 @@ function runRow(run) {
   if (run.error_message) result.append(make("span", run.error_message, "sub"));
   const time = run.end_time ? took(Date.parse(run.end_time) - Date.parse(run.start_time)) : "–";
   row.append(
-    make("td", clock.format(Date.parse(run.start_time))),
+    make("td", clock(Date.parse(run.start_time))),
     result,
     make("td", run.trigger === "manual" ? "by hand" : "automatic", "more"),
     make("td", number.format(run.successful_records), "n"),
@@ -343,6 +366,12 @@ function drawChart() {
   chart.setAttribute("aria-label", `Rows of the last ${count(runs.length, "export")}; at most ${count(most, "row")}. The table below tells them.`);
 }
 
+const NONE = {
+  rejected: "No row is rejected.",
+  duplicate: "No row was left out as a duplicate.",
+  held: "No row is held: none was taken back.",
+};
+
 const outcome = () => document.querySelector("input[name=outcome]:checked").value;
 
 async function loadRecords(more = false) {
@@ -361,7 +390,7 @@ async function loadRecords(more = false) {
       make("td", record.key),
       why,
       make("td", number.format(record.attempts), "n", "more"),
-      make("td", clock.format(Date.parse(record.last_at)), "n", "more"),
+      make("td", clock(Date.parse(record.last_at)), "n", "more"),
     );
     return row;
   });
@@ -371,8 +400,8 @@ async function loadRecords(more = false) {
   const isEmpty = body.childElementCount === 0;
   el("records").hidden = isEmpty;
   el("records-none").hidden = !isEmpty;
-  show("records-none", wanted === "rejected" ? "No row is rejected." : "No row was left out as a duplicate.");
-  el("retry").hidden = isEmpty || wanted !== "rejected";
+  show("records-none", NONE[wanted]);
+  el("retry").hidden = isEmpty || wanted === "duplicate";
   el("more").hidden = !next;
 }
 
@@ -442,8 +471,8 @@ on("reset", async () => {
 on("pause", async () => (await post("pause")).message);
 on("resume", async () => (await post("resume")).message);
 on("retry", async () => {
-  const text = "MongoDB is asked to take them once more. Those that it refuses again stay here.";
-  if (!(await confirmed("Send rejected rows again?", text, "Send"))) return null;
+  const text = "All rejected and all held rows are sent once more. Those that MongoDB refuses again stay here.";
+  if (!(await confirmed("Send rejected and held rows again?", text, "Send"))) return null;
   const body = await post("records/retry");
   reload();
   return `${body.message}: ${count(body.data.released, "row")}`;

@@ -244,7 +244,7 @@ fn more_clients_than_places_are_served() {
 
 /// What the server says to `bytes` and then silence, and after how long it closes. The clock jumps to the next timer
 /// whenever nothing else is to be done.
-fn after_silence(bytes: &str) -> (String, Duration) {
+pub(super) fn after_silence(bytes: &str) -> (String, Duration) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
     runtime.expect("a runtime").block_on(async {
         let (status, link, backlog) =

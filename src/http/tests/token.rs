@@ -47,7 +47,7 @@ fn with_a_token_everything_but_the_page_and_the_checks_of_life_needs_it() {
     server.ask("GET", "/api/export/status").fails(401, "Unauthorized", missing);
     let reply = server.ask_with("GET", "/api/export/status", &bearer("x"));
     reply.fails(401, "Unauthorized", "this isn't the token");
-    for path in ["/", "/live", "/ready"] {
+    for path in ["/", "/page.css", "/page.js", "/live", "/ready"] {
         assert_ne!(server.ask("GET", path).status, 401, "{path}");
     }
     assert_eq!(server.starts().len(), 1, "those without the token started nothing");

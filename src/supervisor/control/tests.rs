@@ -1,7 +1,9 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use tokio::sync::watch;
+
 use super::*;
-use crate::report::{Rollback, RollbackRequest, RolledBack};
+use crate::report::{Backlog, Link, LinkPast, Rollback, RollbackRequest, RolledBack};
 
 /// Checks that take `takes`, and count how many began, ended, and were under way at once.
 #[derive(Debug, Default)]
