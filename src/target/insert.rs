@@ -5,8 +5,9 @@
 
 use std::borrow::Cow;
 use std::ops::Range;
+use std::time::Duration;
 
-use mongodb::bson::raw::{RawArrayBuf, RawDocument, RawDocumentBuf};
+use mongodb::bson::raw::{CStr, RawDocument, RawDocumentBuf};
 use mongodb::bson::{Bson, Document, cstr, doc};
 
 use super::{Target, failure, write_concern};
@@ -16,7 +17,7 @@ use crate::report::{Failure, Reason};
 pub const MAX_DOCUMENT_BYTES: usize = 16 * 1024 * 1024;
 
 /// Documents of more bytes together are sent in several commands: one may be a little larger than a document.
-const COMMAND_BYTES: usize = 12 * 1024 * 1024;
+pub(super) const COMMAND_BYTES: usize = 12 * 1024 * 1024;
 
 /// DuplicateKey.
 const DUPLICATE_KEY: i32 = 11_000;
@@ -48,14 +49,27 @@ impl Target {
     /// # Errors
     /// A [`Failure`] means that the outcome of *every* document is unknown: any of them may have been written.
     pub async fn insert(&self, documents: &[Cow<'_, RawDocument>]) -> Result<Vec<InsertOutcome>, Failure> {
+        self.insert_within(self.deadline, documents).await
+    }
+
+    /// As [`Target::insert`], with a deadline of its own for each command.
+    ///
+    /// # Errors
+    /// See [`Target::insert`].
+    pub async fn insert_within(
+        &self,
+        deadline: Duration,
+        documents: &[Cow<'_, RawDocument>],
+    ) -> Result<Vec<InsertOutcome>, Failure> {
         let documents: Vec<&RawDocument> = documents.iter().map(AsRef::as_ref).collect();
-        self.write(Verb::Insert, &documents).await
+        self.write(deadline, Verb::Insert, &documents).await
     }
 
     /// Sends documents or statements, unordered, in as few commands as hold them, with our write concern. A command that
     /// is refused as a whole for what is in it is sent again in halves, until it is known for what.
     pub(super) async fn write(
         &self,
+        deadline: Duration,
         verb: Verb,
         items: &[&RawDocument],
     ) -> Result<Vec<InsertOutcome>, Failure> {
@@ -63,9 +77,10 @@ impl Target {
         let mut refused = None;
         let mut accepted = false;
         // The last of them is the next one.
-        let mut parts: Vec<_> = chunks(items, |item| item.as_bytes().len()).into_iter().rev().collect();
+        let mut parts: Vec<_> =
+            chunks(items, COMMAND_BYTES, |item| item.as_bytes().len()).into_iter().rev().collect();
         while let Some(part) = parts.pop() {
-            match self.send(verb, &items[part.clone()]).await? {
+            match self.send(deadline, verb, &items[part.clone()]).await? {
                 Ok(found) => {
                     accepted = true;
                     outcomes.splice(part, found);
@@ -92,6 +107,7 @@ impl Target {
     /// inner error, with its code; whatever else went wrong is a failure.
     async fn send(
         &self,
+        deadline: Duration,
         verb: Verb,
         items: &[&RawDocument],
     ) -> Result<Result<Vec<InsertOutcome>, i32>, Failure> {
@@ -101,13 +117,13 @@ impl Target {
             Verb::Update => (cstr!("update"), cstr!("updates")),
             Verb::Delete => (cstr!("delete"), cstr!("deletes")),
         };
+        let unencodable = || Failure::new(Reason::Server, "a command can't be encoded");
         command.append(name, self.collection.name());
         command.append(cstr!("ordered"), false);
-        command.append(list, array(items));
-        let concern = RawDocumentBuf::try_from(&write_concern(self.deadline))
-            .map_err(|_| Failure::new(Reason::Server, "the write concern can't be encoded"))?;
+        let concern = RawDocumentBuf::try_from(&write_concern(deadline)).map_err(|_| unencodable())?;
         command.append(cstr!("writeConcern"), concern);
-        let sent = self.bounded(name.as_str(), async {
+        let command = with_array(command, list, items).ok_or_else(unencodable)?;
+        let sent = self.within(deadline, name.as_str(), async {
             match self.database.run_raw_command(command).await {
                 Ok(reply) => Ok(Ok(reply)),
                 Err(error) => failure::refused_content(&error).map(Err).ok_or(error),
@@ -147,12 +163,12 @@ fn unreadable() -> Failure {
     Failure::new(Reason::Server, "the reply to a write doesn't say what was written")
 }
 
-/// Cuts a list so that each part fits into one command; a part of one item may be larger.
-pub(super) fn chunks<T>(items: &[T], bytes: impl Fn(&T) -> usize) -> Vec<Range<usize>> {
+/// Cuts a list so that each part fits into a command of so many bytes; a part of one item may be larger.
+pub fn chunks<T>(items: &[T], limit: usize, bytes: impl Fn(&T) -> usize) -> Vec<Range<usize>> {
     let (mut parts, mut start, mut sum) = (Vec::new(), 0, 0);
     for (at, item) in items.iter().enumerate() {
         let size = bytes(item);
-        if at > start && sum + size > COMMAND_BYTES {
+        if at > start && sum + size > limit {
             parts.push(start..at);
             (start, sum) = (at, 0);
         }
@@ -164,13 +180,38 @@ pub(super) fn chunks<T>(items: &[T], bytes: impl Fn(&T) -> usize) -> Vec<Range<u
     parts
 }
 
-/// Documents as the array of a command.
-fn array(documents: &[&RawDocument]) -> RawArrayBuf {
-    let mut array = RawArrayBuf::new();
-    for &document in documents {
-        array.push(document);
+/// The command with these documents as its last element. They are copied once: a batch may have megabytes.
+fn with_array(command: RawDocumentBuf, name: &CStr, documents: &[&RawDocument]) -> Option<RawDocumentBuf> {
+    /// The type of an element.
+    const DOCUMENT: u8 = 3;
+    const ARRAY: u8 = 4;
+    /// Around the array: type and end of name, its length and end, the command's end. Around each document: type, number
+    /// and end of name.
+    const AROUND: usize = 8;
+    const EACH: usize = 10;
+    let bytes: usize = documents.iter().map(|document| document.as_bytes().len() + EACH).sum();
+    let mut encoded = command.into_bytes();
+    encoded.reserve_exact(bytes + name.as_str().len() + AROUND);
+    // Its end comes later.
+    encoded.pop();
+    encoded.push(ARRAY);
+    encoded.extend_from_slice(name.as_str().as_bytes());
+    encoded.push(0);
+    let array = encoded.len();
+    encoded.extend_from_slice(&[0; 4]);
+    for (number, document) in documents.iter().enumerate() {
+        encoded.push(DOCUMENT);
+        encoded.extend_from_slice(number.to_string().as_bytes());
+        encoded.push(0);
+        encoded.extend_from_slice(document.as_bytes());
     }
-    array
+    encoded.push(0);
+    let length = i32::try_from(encoded.len() - array).ok()?;
+    encoded[array..array + 4].copy_from_slice(&length.to_le_bytes());
+    encoded.push(0);
+    let length = i32::try_from(encoded.len()).ok()?;
+    encoded[..4].copy_from_slice(&length.to_le_bytes());
+    RawDocumentBuf::from_bytes(encoded).ok()
 }
 
 /// One of the reply's write errors.
@@ -263,6 +304,20 @@ mod tests {
         );
         for other in [doc! { "email": 1 }, doc! { "_id": 1, "x": 1 }, doc! {}] {
             assert!(matches!(judge(11_000, &error(other)), InsertOutcome::Rejected { code: 11_000, .. }));
+        }
+    }
+
+    #[test]
+    fn a_command_is_encoded_as_the_library_would() {
+        let rows: Vec<_> =
+            (0..12).map(|i| RawDocumentBuf::try_from(&doc! { "_id": i, "a": "b" }).unwrap()).collect();
+        let rows: Vec<&RawDocument> = rows.iter().map(AsRef::as_ref).collect();
+        let head = RawDocumentBuf::try_from(&doc! { "insert": "c", "ordered": false }).unwrap();
+        for rows in [&rows[..], &rows[..1], &[]] {
+            let encoded = with_array(head.clone(), cstr!("documents"), rows).unwrap();
+            let list: Vec<Document> = rows.iter().map(|row| Document::try_from(*row).unwrap()).collect();
+            let expected = doc! { "insert": "c", "ordered": false, "documents": list };
+            assert_eq!(encoded, RawDocumentBuf::try_from(&expected).unwrap());
         }
     }
 

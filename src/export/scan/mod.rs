@@ -1,8 +1,12 @@
 //! From the table to candidates: reads page by page and leaves out what the ledger knows.
 
+mod known;
+
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use mongodb::bson::raw::RawDocumentBuf;
 
 use super::candidate::Candidate;
 use super::rank::Ranks;
@@ -11,12 +15,10 @@ use crate::record::{Fingerprinter, Position, Provenance, Shape, Value, document,
 use crate::report::Outcome;
 use crate::source::{PageEnd, Reader, RowRef, SourceError, Visitor};
 use crate::target::MAX_DOCUMENT_BYTES;
+use known::Known;
 
 /// Rows read in one go: a few milliseconds, after which the application's WAL can be checkpointed.
 const PAGE_ROWS: u32 = 2_000;
-
-/// Documents waiting to be sent, in bytes: the bound on memory when rows are large. One more row may come on top.
-const BATCH_BYTES: usize = 4 * 1024 * 1024;
 
 /// What a page may read, in bytes, and for how long: rows that are known are read, too, and while a page is read the WAL
 /// can't be emptied.
@@ -45,6 +47,8 @@ pub(super) enum ScanError {
 #[derive(Debug, Default)]
 pub(super) struct Batch {
     pub(super) candidates: Vec<Candidate>,
+    /// The bytes of their documents.
+    pub(super) bytes: usize,
     /// Whether the table's end was reached.
     pub(super) done: bool,
 }
@@ -119,15 +123,16 @@ impl Scan {
         if let Some(Position::Rowid(rowid)) = self.after { Some(rowid) } else { None }
     }
 
-    /// The next candidates, at most `size` of them; fewer only at the table's end, if they are large, or if `stop`, which
-    /// is asked between pages, says so.
+    /// The next candidates, at most `size` of them, whose documents have so many `bytes`, or one row more than that; fewer
+    /// only at the table's end, or if `stop`, which is asked between pages, says so.
     pub(super) fn next_batch(
         &mut self,
         size: usize,
+        bytes: usize,
         stop: &mut dyn FnMut() -> bool,
     ) -> Result<Batch, ScanError> {
         let began = Instant::now();
-        let batch = self.fill(size, stop);
+        let batch = self.fill(size, bytes, stop);
         self.spent += began.elapsed();
         batch
     }
@@ -139,15 +144,21 @@ impl Scan {
         self.store.with(|ledger| ledger.forget_gone(after, *last, there))
     }
 
-    fn fill(&mut self, size: usize, stop: &mut dyn FnMut() -> bool) -> Result<Batch, ScanError> {
+    fn fill(
+        &mut self,
+        size: usize,
+        bytes: usize,
+        stop: &mut dyn FnMut() -> bool,
+    ) -> Result<Batch, ScanError> {
         let mut batch = Batch::default();
-        let mut bytes = 0;
-        while batch.candidates.len() < size && bytes < BATCH_BYTES && !batch.done && !stop() {
+        while batch.candidates.len() < size && batch.bytes < bytes && !batch.done && !stop() {
             let wanted = match self.scope {
                 Scope::Pending => PAGE_ROWS,
                 Scope::Everything => u32::try_from(size - batch.candidates.len()).unwrap_or(PAGE_ROWS),
             };
+            let known = Known::read(&self.store, self.after.as_ref(), wanted)?;
             let mut page = Page {
+                known,
                 scan: Context {
                     shape: self.reader.shape().clone(),
                     store: &self.store,
@@ -158,29 +169,37 @@ impl Scan {
                     skip_duplicates: self.skip_duplicates,
                 },
                 room: size - batch.candidates.len(),
-                room_bytes: BATCH_BYTES - bytes,
+                room_bytes: bytes - batch.bytes,
                 taken: Taken::default(),
                 began: Instant::now(),
                 error: None,
             };
             let PageEnd { last, done } = self.reader.page(self.after.as_ref(), wanted, &mut page)?;
-            let Page { taken, error, .. } = page;
+            let Page { taken, error, known, .. } = page;
             if let Some(error) = error {
                 return Err(error.into());
             }
-            self.forget_gone(last.as_ref(), &taken.rowids)?;
+            if !known.is_whole() {
+                self.forget_gone(last.as_ref(), &taken.rowids)?;
+            }
             if let Some(ranks) = &self.ranks {
                 ranks.keep()?;
             }
             self.after = last.or(self.after.take());
             self.deferred += taken.deferred;
             self.scanned += taken.scanned;
-            bytes += taken.bytes;
+            batch.bytes += taken.bytes;
             batch.candidates.extend(taken.candidates);
             batch.done = done;
         }
         Ok(batch)
     }
+}
+
+/// The same document in no more memory than it takes: it was built in steps, and many wait at a time.
+fn without_spare(document: RawDocumentBuf) -> RawDocumentBuf {
+    let bytes = document.as_bytes().to_vec();
+    RawDocumentBuf::from_bytes(bytes).unwrap_or(document)
 }
 
 /// What a page's rows are judged with.
@@ -208,6 +227,7 @@ struct Taken {
 
 struct Page<'a> {
     scan: Context<'a>,
+    known: Known,
     room: usize,
     room_bytes: usize,
     taken: Taken,
@@ -218,6 +238,7 @@ struct Page<'a> {
 impl Visitor for Page<'_> {
     fn begin(&mut self) {
         self.taken = Taken::default();
+        self.known.rewind();
         self.began = Instant::now();
         self.error = self.scan.ranks.and_then(|ranks| ranks.begin().err());
     }
@@ -259,16 +280,20 @@ impl Page<'_> {
             rank = ranks.next(&scan.fingerprinter.equality(row.values, content))?;
         }
         let position = row.position.to_value();
-        let entry = scan.store.with(|ledger| ledger.entry(position.as_ref()))?;
-        let known = entry.is_some_and(|entry| {
+        let entry = self.known.next(scan.store, &row.position, &position)?;
+        let is_dealt_with = entry.as_ref().is_some_and(|entry| {
             // A duplicate that was skipped is pending again when duplicates aren't skipped any more.
             entry.content == content && (entry.outcome != Outcome::Duplicate || scan.skip_duplicates)
         });
-        if known && scan.scope == Scope::Pending {
+        if is_dealt_with && scan.scope == Scope::Pending {
             return Ok(());
         }
-        let candidate = scan.candidate(row, position, content, rank);
-        self.taken.bytes += candidate.document.as_ref().map_or(0, |document| document.as_bytes().len());
+        let mut candidate = scan.candidate(row, position, content, rank);
+        if let Some(entry) = entry.filter(|entry| entry.outcome == Outcome::Exported) {
+            candidate.known = true;
+            candidate.unchanged = entry.content == content && entry.id == candidate.id;
+        }
+        self.taken.bytes += candidate.bytes;
         self.taken.candidates.push(candidate);
         Ok(())
     }
@@ -281,8 +306,20 @@ impl Context<'_> {
         let key = original_id(&self.shape, &row.position, values);
         let duplicate = if self.skip_duplicates { self.fingerprinter.duplicate_key(values) } else { None };
         let metadata = metadata(self.provenance, &key, &content, duplicate.as_ref());
-        let document = document(id, &self.shape, values, &metadata, MAX_DOCUMENT_BYTES);
+        let document = document(id, &self.shape, values, &metadata, MAX_DOCUMENT_BYTES).map(without_spare);
+        let bytes = document.as_ref().map_or(0, |document| document.as_bytes().len());
         let updated = self.shape.updated_value(values);
-        Candidate { position, key, id, content, duplicate, updated, document }
+        Candidate {
+            position,
+            key,
+            id,
+            content,
+            duplicate,
+            updated,
+            document,
+            bytes,
+            known: false,
+            unchanged: false,
+        }
     }
 }
