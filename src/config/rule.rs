@@ -91,7 +91,9 @@ impl Rule {
             Self::Number(..) => text.trim().parse::<f64>().ok().map(Value::from),
             // Commas are part of connection strings, blanks are not.
             Self::Uris => array(text).or_else(|| Some(texts(text.split_whitespace()))),
-            Self::Names | Self::Fields | Self::Hosts | Self::Words(_) if text.trim().is_empty() => Some(texts([])),
+            Self::Names | Self::Fields | Self::Hosts | Self::Words(_) if text.trim().is_empty() => {
+                Some(texts([]))
+            }
             Self::Names | Self::Fields | Self::Hosts | Self::Words(_) => {
                 array(text).or_else(|| Some(texts(text.split(',').map(str::trim))))
             }

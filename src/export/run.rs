@@ -95,7 +95,11 @@ impl Run {
             let mut counted = Progress::default();
             let mut writers = HashMap::new();
             for (candidate, verdict) in candidates.iter().zip(verdicts) {
-                count(&mut counted, verdict, self.is_new(ledger, &mut writers, candidate, verdict, written_at)?);
+                count(
+                    &mut counted,
+                    verdict,
+                    self.is_new(ledger, &mut writers, candidate, verdict, written_at)?,
+                );
             }
             progress.add(&counted);
             let records: Vec<_> = candidates
@@ -115,7 +119,9 @@ impl Run {
         if counted.processed() > 0 {
             let inserted =
                 candidates.iter().zip(verdicts).filter(|(_, verdict)| **verdict == Verdict::Inserted);
-            self.shown.metrics.rows_recorded(&counted, inserted.map(|(candidate, _)| candidate.bytes as u64).sum());
+            self.shown
+                .metrics
+                .rows_recorded(&counted, inserted.map(|(candidate, _)| candidate.bytes as u64).sum());
         }
         Ok(released)
     }

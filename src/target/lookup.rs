@@ -10,7 +10,8 @@ use mongodb::bson::{Binary, Bson, Document, RawBsonRef, doc};
 use mongodb::options::{FindOptions, ReadConcern};
 
 use super::Target;
-use super::insert::{COMMAND_BYTES, chunks};
+use super::encode::chunks;
+use super::insert::COMMAND_BYTES;
 use crate::record::DuplicateKey;
 use crate::report::Failure;
 

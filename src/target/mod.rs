@@ -9,6 +9,7 @@
 mod compress;
 mod connect;
 mod delete;
+mod encode;
 mod failure;
 mod heartbeats;
 mod insert;
@@ -37,7 +38,8 @@ use lookup::Crowds;
 use prepare::RefusedIndexes;
 
 pub use delete::Deletion;
-pub use insert::{InsertOutcome, MAX_DOCUMENT_BYTES, chunks};
+pub use encode::chunks;
+pub use insert::{InsertOutcome, MAX_DOCUMENT_BYTES};
 pub use lookup::{Copy, HolderQuery};
 pub use prepare::{Indexes, Prepared};
 pub use slices::{Slices, Written};

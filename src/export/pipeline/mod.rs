@@ -12,6 +12,8 @@ mod flights;
 mod line;
 mod pace;
 mod packet;
+mod reading;
+mod recording;
 mod road;
 
 use std::sync::Arc;
