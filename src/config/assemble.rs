@@ -35,10 +35,14 @@ pub(super) fn config(settings: &Settings) -> Config {
             database: read.text("mongodb.database"),
             collection: read.text("mongodb.collection"),
             operation_timeout: read.time("mongodb.operation_timeout"),
+            compressors: read.texts("mongodb.compressors"),
             idle_disconnect: read.time("mongodb.idle_disconnect"),
         },
         export: Export {
             batch_size: read.whole("export.batch_size"),
+            max_batch_size: read.whole("export.max_batch_size"),
+            max_in_flight: read.whole("export.max_in_flight"),
+            max_in_flight_bytes: read.bytes("export.max_in_flight_bytes"),
             skip_duplicates: read.flag("export.skip_duplicates"),
             duplicate_key: read.texts("export.duplicate_key"),
             updates: match read.text("export.updates").as_str() {
@@ -122,6 +126,10 @@ impl Reader<'_> {
 
     fn whole(&self, key: &str) -> u16 {
         self.get(key, |setting| if let Setting::Whole(n) = setting { u16::try_from(*n).ok() } else { None })
+    }
+
+    fn bytes(&self, key: &str) -> usize {
+        self.get(key, |setting| if let Setting::Whole(n) = setting { usize::try_from(*n).ok() } else { None })
     }
 
     fn number(&self, key: &str) -> f64 {

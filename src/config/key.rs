@@ -105,6 +105,9 @@ const fn key(section: &'static str, name: &'static str, default: &'static str, r
     Key { section, name, default, rule }
 }
 
+/// What the connection may be compressed with.
+const COMPRESSORS: &[&str] = &["zstd", "snappy", "zlib"];
+
 /// The keys, in the order of `config.toml`.
 pub(super) const KEYS: &[Key] = &[
     key("sqlite", "path", "inquiries.db", Rule::Path),
@@ -122,8 +125,12 @@ pub(super) const KEYS: &[Key] = &[
     key("mongodb", "database", "inquiryassistant", Rule::Database),
     key("mongodb", "collection", "chat_inquiry_information", Rule::Collection),
     key("mongodb", "operation_timeout", "10s", Rule::Time(SHORTEST, s(10 * MINUTE))),
+    key("mongodb", "compressors", "zstd,snappy,zlib", Rule::Words(COMPRESSORS)),
     key("mongodb", "idle_disconnect", "60s", Rule::Time(SHORTEST, s(24 * HOUR))),
     key("export", "batch_size", "100", Rule::Whole(1, 1000)),
+    key("export", "max_batch_size", "1000", Rule::Whole(1, 1000)),
+    key("export", "max_in_flight", "4", Rule::Whole(1, 8)),
+    key("export", "max_in_flight_bytes", "3145728", Rule::Whole(64 * 1024, 1024 * 1024 * 1024)),
     key("export", "skip_duplicates", "true", Rule::Flag),
     key("export", "duplicate_key", "email,mobile", Rule::Fields),
     key("export", "updates", "newer", Rule::Choice(&["newer", "always", "never"])),

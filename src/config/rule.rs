@@ -49,6 +49,8 @@ pub(super) enum Rule {
     Time(Duration, Duration),
     /// One of a few words.
     Choice(&'static [&'static str]),
+    /// Different ones of a few words, in order, perhaps none.
+    Words(&'static [&'static str]),
     /// An address and port.
     Listen,
     /// What clients of the HTTP server must show, or nothing.
@@ -89,8 +91,10 @@ impl Rule {
             Self::Number(..) => text.trim().parse::<f64>().ok().map(Value::from),
             // Commas are part of connection strings, blanks are not.
             Self::Uris => array(text).or_else(|| Some(texts(text.split_whitespace()))),
-            Self::Names | Self::Fields | Self::Hosts if text.trim().is_empty() => Some(texts([])),
-            Self::Names | Self::Fields | Self::Hosts => {
+            Self::Names | Self::Fields | Self::Hosts | Self::Words(_) if text.trim().is_empty() => {
+                Some(texts([]))
+            }
+            Self::Names | Self::Fields | Self::Hosts | Self::Words(_) => {
                 array(text).or_else(|| Some(texts(text.split(',').map(str::trim))))
             }
             _ => None,
@@ -120,6 +124,7 @@ impl Rule {
             Self::Number(min, max) => number(value, min, max),
             Self::Time(min, max) => time(value, min, max),
             Self::Choice(choices) => choice(value, choices),
+            Self::Words(words) => list_of(value, words).and_then(without_repeats),
             Self::Listen => listen(value),
             Self::Token => plain_text(value, names::token),
             Self::Hosts => list(value, names::host).and_then(without_repeats),
@@ -153,6 +158,7 @@ impl Rule {
             Self::Token => "up to 512 visible characters of ASCII without blanks, or nothing".into(),
             Self::Hosts => "a list of host names or addresses without ports, perhaps empty".into(),
             Self::OptionalPath => "a path, or nothing".into(),
+            Self::Words(words) => format!("a list of different ones of {}, perhaps empty", words.join(", ")),
             Self::Filter => {
                 "error, warn, info, debug or trace, or target=level directives with commas".into()
             }
@@ -261,6 +267,20 @@ fn choice(value: &Value, choices: &[&str]) -> Result<Setting, String> {
         Some(near) => format!("isn't one of the choices; did you mean {near}?"),
         None => "isn't one of the choices".into(),
     })
+}
+
+fn list_of(value: &Value, words: &[&str]) -> Result<Setting, String> {
+    let items = value.as_array().ok_or_else(|| kind_of(value))?;
+    let mut list = Vec::with_capacity(items.len());
+    for (position, item) in items.iter().enumerate() {
+        let Setting::Text(word) =
+            choice(item, words).map_err(|what| format!("item {} {what}", position + 1))?
+        else {
+            continue;
+        };
+        list.push(word);
+    }
+    Ok(Setting::Texts(list))
 }
 
 fn listen(value: &Value) -> Result<Setting, String> {

@@ -74,6 +74,8 @@ pub struct Mongodb {
     pub collection: String,
     /// The deadline of each operation.
     pub operation_timeout: Duration,
+    /// What the connection may be compressed with, the best one first; of these the server chooses.
+    pub compressors: Vec<String>,
     /// After how long without work the connections are closed.
     pub idle_disconnect: Duration,
 }
@@ -83,6 +85,12 @@ pub struct Mongodb {
 pub struct Export {
     /// Rows a batch, 1..=1000.
     pub batch_size: u16,
+    /// Rows to which a batch of an automatic export may grow, 1..=1000.
+    pub max_batch_size: u16,
+    /// Batches in flight at most.
+    pub max_in_flight: u16,
+    /// Bytes of the documents in flight, and of those read ahead, at most; but for one document.
+    pub max_in_flight_bytes: usize,
     /// Whether rows with the duplicate key of another document are left out.
     pub skip_duplicates: bool,
     /// The columns that make two rows duplicates of each other.

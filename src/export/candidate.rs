@@ -21,16 +21,25 @@ pub(super) struct Candidate {
     pub(super) duplicate: Option<DuplicateKey>,
     /// Its column of the last change, as its document has it.
     pub(super) updated: Bson,
-    /// Its document, unless it is refused.
-    pub(super) document: Option<RawDocumentBuf>,
-    /// Why it can't have a document, if it can't.
-    pub(super) refusal: Option<Refusal>,
+    /// Its document, or why it has none. Let go once it is delivered.
+    pub(super) document: Result<RawDocumentBuf, Refusal>,
+    /// The bytes of its document.
+    pub(super) bytes: usize,
+    /// Whether the ledger knows it as exported, with whatever content.
+    pub(super) known: bool,
+    /// Whether the ledger knows it as exported, and all the same as it is now.
+    pub(super) unchanged: bool,
 }
 
 impl Candidate {
-    /// The size of its document in bytes.
-    pub(super) fn size(&self) -> u64 {
-        self.document.as_ref().map_or(0, |document| document.as_bytes().len() as u64)
+    /// The hash of its duplicate key.
+    pub(super) fn key(&self) -> Option<[u8; 16]> {
+        self.duplicate.as_ref().map(|key| key.hash)
+    }
+
+    /// Lets go what only the delivery needs.
+    pub(super) fn shed(&mut self) {
+        (self.document, self.duplicate) = (Ok(RawDocumentBuf::new()), None);
     }
 }
 

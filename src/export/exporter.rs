@@ -6,17 +6,17 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-use super::carry::Leg;
 use super::comparison::Comparisons;
 use super::ending::{abandon, end, finish};
 use super::pass::{Depth, PassEnd, PassError, Pulse, blocking};
+use super::pipeline::{Leg, Pace, Road, limits};
 use super::prepare::Said;
 use super::scan::Scope;
 use crate::config::Config;
 use crate::ledger::{Ledger, LedgerError, Store};
 use crate::metrics::Metrics;
 use crate::record::Position;
-use crate::report::{ExportStatus, Failure, RunRequest, Timestamp};
+use crate::report::{ExportStatus, Failure, RunRequest, Timestamp, Trigger};
 use crate::target::Target;
 
 /// Where a manual export broke off.
@@ -44,10 +44,12 @@ pub struct Exporter {
     pub(super) comparisons: Comparisons,
     /// Rows that the pass under way has made pending again.
     pub(super) released: usize,
-    /// The collection that the pass under way began with.
+    /// The collection that the pass under way, or the last one, began with; `None` if that is known to be gone.
     pub(super) collection: Option<String>,
     /// What was said already, so that it is said once.
     pub(super) said: Said,
+    /// What is known of the way to MongoDB.
+    pub(super) road: Arc<Road>,
 }
 
 impl Exporter {
@@ -61,6 +63,12 @@ impl Exporter {
         status: watch::Sender<ExportStatus>,
         stop: Arc<AtomicBool>,
     ) -> Self {
+        let first = RunRequest {
+            trigger: Trigger::Automatic,
+            batch_size: config.export.batch_size,
+            skip_duplicates: config.export.skip_duplicates,
+        };
+        let road = Arc::new(Road::new(Pace::new(limits(&config, &first))));
         Self {
             config,
             source_id,
@@ -74,6 +82,7 @@ impl Exporter {
             released: 0,
             collection: None,
             said: Said::default(),
+            road,
         }
     }
 
@@ -104,6 +113,7 @@ impl Exporter {
         if blocking(move || store.with(Ledger::settle_doubts)).await? > 0 {
             self.comparisons.owe();
         }
+        self.road.begin();
         let due = depth == Depth::Full || self.comparisons.wait(Instant::now()).is_zero();
         let mut run = None;
         let result = self.look(target, request, due, &mut run).await;
@@ -123,6 +133,8 @@ impl Exporter {
         let dropped = sent && self.is_dropped(target).await;
         if lost || dropped {
             self.comparisons.owe();
+            // Only a look that connects can tell what is there now.
+            self.collection = None;
             return PassEnd::Complete { again_in: Some(Duration::ZERO) };
         }
         if released {
@@ -169,6 +181,7 @@ impl Exporter {
         export_id: &str,
     ) -> Result<PassEnd, PassError> {
         self.prepare(target).await?;
+        self.road.begin();
         let mut opened = self.open(Scope::Everything, request, Depth::Full).await?;
         let mut run = None;
         let result = match self.carry(target, &mut opened, request, Some(export_id), &mut run).await {
@@ -178,7 +191,10 @@ impl Exporter {
         };
         // Somebody asked for every row: where the first ones went, the last ones have to be, too.
         let result = match result {
-            Ok(PassEnd::Complete { .. }) if self.is_dropped(target).await => Err(PassError::Dropped),
+            Ok(PassEnd::Complete { .. }) if self.is_dropped(target).await => {
+                self.collection = None;
+                Err(PassError::Dropped)
+            }
             result => result,
         };
         let sent = run.is_some();

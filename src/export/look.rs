@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use super::carry::Leg;
 use super::exporter::Exporter;
 use super::pass::{Depth, PassEnd, PassError};
+use super::pipeline::Leg;
 use super::run::Run;
 use super::scan::Scope;
 use crate::report::RunRequest;

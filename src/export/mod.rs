@@ -7,14 +7,15 @@
 //! - no read of SQLite is open while the network is waited for.
 
 mod candidate;
-mod carry;
 mod comparison;
 mod deliver;
 mod ending;
 mod exporter;
+mod locally;
 mod look;
 mod opened;
 mod pass;
+mod pipeline;
 mod prepare;
 mod rank;
 mod run;

@@ -73,6 +73,8 @@ pub struct Pulse {
     pub answers: u64,
     /// Batches whose outcome was written down: rows that aren't pending any more.
     pub recorded: u64,
+    /// Bytes of the documents in commands that MongoDB answered, before compression.
+    pub bytes: u64,
 }
 
 /// Runs blocking work on its own thread.

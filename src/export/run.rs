@@ -4,13 +4,15 @@
 //! records it. A row whose reply was lost is counted by the export that finds it: its copy says which export wrote it and
 //! when, and the ledger says how far that export has counted, and whether the row was recorded since.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use std::time::Instant;
 
 use tokio::sync::watch;
 
 use super::candidate::{Candidate, Verdict};
-use crate::ledger::{Ledger, LedgerError, Record, RunEnd, RunStart, Standing, Store};
+use crate::ledger::{CountedTo, Ledger, LedgerError, Record, RunEnd, RunStart, Standing, Store};
 use crate::metrics::Metrics;
 use crate::report::{ExportStatus, Outcome, Progress, RunRequest, RunState, Timestamp};
 
@@ -91,13 +93,20 @@ impl Run {
                 return Ok((0, Progress::default()));
             }
             let mut counted = Progress::default();
+            let mut writers = HashMap::new();
             for (candidate, verdict) in candidates.iter().zip(verdicts) {
-                count(&mut counted, verdict, self.is_new(ledger, candidate, verdict, written_at)?);
+                count(
+                    &mut counted,
+                    verdict,
+                    self.is_new(ledger, &mut writers, candidate, verdict, written_at)?,
+                );
             }
             progress.add(&counted);
             let records: Vec<_> = candidates
                 .iter()
                 .zip(verdicts)
+                // What the ledger knows already needn't be written again.
+                .filter(|(candidate, verdict)| !(candidate.unchanged && is_exported(verdict)))
                 .map(|(candidate, verdict)| record(candidate, verdict))
                 .collect();
             let standing = Standing { run, progress: &progress, written_at };
@@ -110,17 +119,20 @@ impl Run {
         if counted.processed() > 0 {
             let inserted =
                 candidates.iter().zip(verdicts).filter(|(_, verdict)| **verdict == Verdict::Inserted);
-            self.shown.metrics.rows_recorded(&counted, inserted.map(|(candidate, _)| candidate.size()).sum());
+            self.shown
+                .metrics
+                .rows_recorded(&counted, inserted.map(|(candidate, _)| candidate.bytes as u64).sum());
         }
         Ok(released)
     }
 
     /// Whether a copy that was found was written by this export, or by an earlier one that didn't come to count it.
-    fn is_new(
+    fn is_new<'v>(
         &self,
         ledger: &Ledger,
+        writers: &mut HashMap<&'v str, Option<CountedTo>>,
         candidate: &Candidate,
-        verdict: &Verdict,
+        verdict: &'v Verdict,
         batch_written_at: &str,
     ) -> Result<bool, LedgerError> {
         let Verdict::There { writer: Some((writer, written_at)), .. } = verdict else { return Ok(false) };
@@ -133,8 +145,12 @@ impl Run {
         if ours && *written_at < self.started {
             return Ok(false);
         }
+        let counted = match writers.entry(writer) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(unknown) => unknown.insert(ledger.counted_to(writer)?),
+        };
         // A ledger that was made anew in the meantime doesn't know this export.
-        if !ledger.is_uncounted(writer, written_at)?.unwrap_or(ours) {
+        if !counted.as_ref().map_or(ours, |counted| counted.leaves_out(written_at)) {
             return Ok(false);
         }
         // Whoever recorded this content has counted it, too.
@@ -264,6 +280,10 @@ fn count(counted: &mut Progress, verdict: &Verdict, new: bool) {
         }
         Verdict::Rejected { .. } => counted.failed += 1,
     }
+}
+
+fn is_exported(verdict: &Verdict) -> bool {
+    matches!(verdict, Verdict::Inserted | Verdict::There { .. } | Verdict::Kept)
 }
 
 fn record<'a>(candidate: &'a Candidate, verdict: &'a Verdict) -> Record<'a> {

@@ -85,6 +85,30 @@ impl Ledger {
         Ok(count.unsigned_abs())
     }
 
+    /// What is remembered of the rows behind this rowid (of all, if there is none), in the order of their rowids, at most so
+    /// many.
+    ///
+    /// # Errors
+    /// See [`LedgerError`].
+    pub fn entries_behind(&self, after: Option<i64>, limit: u32) -> Result<Vec<(i64, Entry)>, LedgerError> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT position, id, content, outcome FROM entry WHERE position >= ?1 AND position < '' ORDER BY position
+             LIMIT ?2",
+        )?;
+        let first = match after {
+            Some(i64::MAX) => return Ok(Vec::new()),
+            after => after.map_or(i64::MIN, |after| after + 1),
+        };
+        let mut rows = statement.query(params![first, limit])?;
+        let mut entries = Vec::new();
+        while let Some(row) = rows.next()? {
+            let outcome = outcome_of(row.get(3)?).ok_or(LedgerError::Damaged)?;
+            let id = ObjectId::from_bytes(row.get::<_, [u8; 12]>(1)?);
+            entries.push((row.get(0)?, Entry { id, content: row.get(2)?, outcome }));
+        }
+        Ok(entries)
+    }
+
     /// The highest rowid that is remembered; `None` if there is no entry.
     ///
     /// # Errors

@@ -30,7 +30,7 @@ pub use error::LedgerError;
 pub use lock::{Taken, is_taken, take};
 pub use open::Opened;
 pub use remark::{Cursor, InvalidCursor};
-pub use run::{RunEnd, RunStart};
+pub use run::{CountedTo, RunEnd, RunStart};
 pub use store::Store;
 
 /// The ledger, open.

@@ -37,6 +37,19 @@ pub struct RunEnd {
     pub at: Timestamp,
 }
 
+/// How far an export has counted what it wrote.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CountedTo(Option<String>);
+
+impl CountedTo {
+    /// Whether it may have written something at this time (RFC 3339, as documents bear it) that it didn't count, because it
+    /// broke off before.
+    #[must_use]
+    pub fn leaves_out(&self, written_at: &str) -> bool {
+        self.0.as_deref().is_none_or(|recorded_to| recorded_to < written_at)
+    }
+}
+
 impl Ledger {
     /// Writes down that an export begins. Answers its number.
     ///
@@ -90,19 +103,18 @@ impl Ledger {
         Ok(transaction.commit()?)
     }
 
-    /// Whether the export of this id may have written something at `written_at` (RFC 3339, as documents bear it) that it
-    /// didn't count, because it broke off before. `None` if the export isn't remembered.
+    /// How far the export of this id has counted what it wrote; `None` if it isn't remembered.
     ///
     /// # Errors
     /// See [`LedgerError`].
-    pub fn is_uncounted(&self, export_id: &str, written_at: &str) -> Result<Option<bool>, LedgerError> {
+    pub fn counted_to(&self, export_id: &str) -> Result<Option<CountedTo>, LedgerError> {
         Ok(self
             .connection
             // A ledger that was lost may have let an id be given twice: then rather not counted than counted twice.
-            .prepare_cached(
-                "SELECT min(recorded_to IS NULL OR recorded_to < ?2) FROM run WHERE export_id = ?1",
-            )?
-            .query_row([export_id, written_at], |row| row.get(0))?)
+            .prepare_cached("SELECT count(*), max(recorded_to) FROM run WHERE export_id = ?1")?
+            .query_row([export_id], |row| {
+                Ok(if row.get::<_, i64>(0)? == 0 { None } else { Some(CountedTo(row.get(1)?)) })
+            })?)
     }
 
     /// Forgets an export that didn't begin after all.

@@ -17,17 +17,18 @@ use tokio::time::{Instant, timeout_at};
 
 use super::failure::{classify, too_late};
 use super::heartbeats::Heartbeats;
+use super::lookup::Crowds;
 use super::prepare::RefusedIndexes;
 use super::resolve::dns;
-use super::{Target, reach, sniff};
+use super::{Target, compress, reach, sniff};
 use crate::config::{Mongodb, Secret};
 use crate::report::{Failure, Reason};
 
 /// Shown by MongoDB in its log and in `currentOp`.
 const APP_NAME: &str = "mongo-uplink";
 
-/// Connections at most: the batches in flight, a look-up beside each, and a probe.
-const MAX_CONNECTIONS: u32 = 8;
+/// Connections at most: eight batches in flight, a look-up beside each, and a probe. There are only as many as are needed.
+const MAX_CONNECTIONS: u32 = 17;
 
 /// Each stage keeps the deadline itself, and can say more about its end; should one not, it is broken off this much
 /// later.
@@ -77,6 +78,12 @@ async fn connect(config: &Mongodb, uri: &Secret, end: Instant) -> Result<Target,
     options.sdam_event_handler = Some(heartbeats.handler());
     options.app_name.get_or_insert_with(|| APP_NAME.to_owned());
     options.max_pool_size = Some(MAX_CONNECTIONS);
+    // Between two processes of one host it only costs; and what the connection string says itself goes first.
+    if options.compressors.is_none()
+        && address.is_some_and(|address| !address.ip().to_canonical().is_loopback())
+    {
+        options.compressors = compress::with(&config.compressors);
+    }
     // What a secondary hasn't got yet would be taken for missing, whatever the connection string prefers.
     options.selection_criteria = Some(SelectionCriteria::ReadPreference(ReadPreference::Primary));
     // Each below the next, else a failure has no cause: the connection's, the selection's, ours.
@@ -92,8 +99,9 @@ async fn connect(config: &Mongodb, uri: &Secret, end: Instant) -> Result<Target,
     let collection = database.collection(&config.collection);
     let deadline = config.operation_timeout;
     let refused_indexes = RefusedIndexes::default();
+    let crowds = Crowds::default();
     let target =
-        Target { client, database, collection, heartbeats, deadline, refused_indexes, closed: false };
+        Target { client, database, collection, heartbeats, deadline, refused_indexes, crowds, closed: false };
     let failure = match timeout_at(end, target.check()).await {
         Ok(Ok(())) => return Ok(target),
         Ok(Err(failure)) => failure,

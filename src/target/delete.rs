@@ -36,7 +36,7 @@ impl Target {
             statements.extend((statement.as_bytes().len() <= MAX_STATEMENT_BYTES).then_some(statement));
         }
         let statements: Vec<&RawDocument> = statements.iter().map(AsRef::as_ref).collect();
-        self.write(Verb::Delete, &statements).await.map(drop)
+        self.write(self.deadline, Verb::Delete, &statements).await.map(drop)
     }
 
     /// Which of these `_id`s are there.

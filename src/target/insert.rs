@@ -4,11 +4,12 @@
 //! of a duplicate key by its fields (`keyPattern`), where the driver keeps only a text that quotes the values.
 
 use std::borrow::Cow;
-use std::ops::Range;
+use std::time::Duration;
 
-use mongodb::bson::raw::{RawArrayBuf, RawDocument, RawDocumentBuf};
+use mongodb::bson::raw::{RawDocument, RawDocumentBuf};
 use mongodb::bson::{Bson, Document, cstr, doc};
 
+use super::encode::{chunks, with_array};
 use super::{Target, failure, write_concern};
 use crate::report::{Failure, Reason};
 
@@ -16,7 +17,7 @@ use crate::report::{Failure, Reason};
 pub const MAX_DOCUMENT_BYTES: usize = 16 * 1024 * 1024;
 
 /// Documents of more bytes together are sent in several commands: one may be a little larger than a document.
-const COMMAND_BYTES: usize = 12 * 1024 * 1024;
+pub(super) const COMMAND_BYTES: usize = 12 * 1024 * 1024;
 
 /// DuplicateKey.
 const DUPLICATE_KEY: i32 = 11_000;
@@ -48,14 +49,27 @@ impl Target {
     /// # Errors
     /// A [`Failure`] means that the outcome of *every* document is unknown: any of them may have been written.
     pub async fn insert(&self, documents: &[Cow<'_, RawDocument>]) -> Result<Vec<InsertOutcome>, Failure> {
+        self.insert_within(self.deadline, documents).await
+    }
+
+    /// As [`Target::insert`], with a deadline of its own for each command.
+    ///
+    /// # Errors
+    /// See [`Target::insert`].
+    pub async fn insert_within(
+        &self,
+        deadline: Duration,
+        documents: &[Cow<'_, RawDocument>],
+    ) -> Result<Vec<InsertOutcome>, Failure> {
         let documents: Vec<&RawDocument> = documents.iter().map(AsRef::as_ref).collect();
-        self.write(Verb::Insert, &documents).await
+        self.write(deadline, Verb::Insert, &documents).await
     }
 
     /// Sends documents or statements, unordered, in as few commands as hold them, with our write concern. A command that
     /// is refused as a whole for what is in it is sent again in halves, until it is known for what.
     pub(super) async fn write(
         &self,
+        deadline: Duration,
         verb: Verb,
         items: &[&RawDocument],
     ) -> Result<Vec<InsertOutcome>, Failure> {
@@ -63,9 +77,10 @@ impl Target {
         let mut refused = None;
         let mut accepted = false;
         // The last of them is the next one.
-        let mut parts: Vec<_> = chunks(items, |item| item.as_bytes().len()).into_iter().rev().collect();
+        let mut parts: Vec<_> =
+            chunks(items, COMMAND_BYTES, |item| item.as_bytes().len()).into_iter().rev().collect();
         while let Some(part) = parts.pop() {
-            match self.send(verb, &items[part.clone()]).await? {
+            match self.send(deadline, verb, &items[part.clone()]).await? {
                 Ok(found) => {
                     accepted = true;
                     outcomes.splice(part, found);
@@ -92,6 +107,7 @@ impl Target {
     /// inner error, with its code; whatever else went wrong is a failure.
     async fn send(
         &self,
+        deadline: Duration,
         verb: Verb,
         items: &[&RawDocument],
     ) -> Result<Result<Vec<InsertOutcome>, i32>, Failure> {
@@ -101,13 +117,13 @@ impl Target {
             Verb::Update => (cstr!("update"), cstr!("updates")),
             Verb::Delete => (cstr!("delete"), cstr!("deletes")),
         };
+        let unencodable = || Failure::new(Reason::Server, "a command can't be encoded");
         command.append(name, self.collection.name());
         command.append(cstr!("ordered"), false);
-        command.append(list, array(items));
-        let concern = RawDocumentBuf::try_from(&write_concern(self.deadline))
-            .map_err(|_| Failure::new(Reason::Server, "the write concern can't be encoded"))?;
+        let concern = RawDocumentBuf::try_from(&write_concern(deadline)).map_err(|_| unencodable())?;
         command.append(cstr!("writeConcern"), concern);
-        let sent = self.bounded(name.as_str(), async {
+        let command = with_array(command, list, items).ok_or_else(unencodable)?;
+        let sent = self.within(deadline, name.as_str(), async {
             match self.database.run_raw_command(command).await {
                 Ok(reply) => Ok(Ok(reply)),
                 Err(error) => failure::refused_content(&error).map(Err).ok_or(error),
@@ -145,32 +161,6 @@ pub(super) enum Verb {
 /// A reply that contradicts itself: taking it for anything could lose a row.
 fn unreadable() -> Failure {
     Failure::new(Reason::Server, "the reply to a write doesn't say what was written")
-}
-
-/// Cuts a list so that each part fits into one command; a part of one item may be larger.
-pub(super) fn chunks<T>(items: &[T], bytes: impl Fn(&T) -> usize) -> Vec<Range<usize>> {
-    let (mut parts, mut start, mut sum) = (Vec::new(), 0, 0);
-    for (at, item) in items.iter().enumerate() {
-        let size = bytes(item);
-        if at > start && sum + size > COMMAND_BYTES {
-            parts.push(start..at);
-            (start, sum) = (at, 0);
-        }
-        sum += size;
-    }
-    if start < items.len() {
-        parts.push(start..items.len());
-    }
-    parts
-}
-
-/// Documents as the array of a command.
-fn array(documents: &[&RawDocument]) -> RawArrayBuf {
-    let mut array = RawArrayBuf::new();
-    for &document in documents {
-        array.push(document);
-    }
-    array
 }
 
 /// One of the reply's write errors.

@@ -1,6 +1,7 @@
 //! What is in the collection already.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::raw::RawDocument;
@@ -9,7 +10,8 @@ use mongodb::bson::{Binary, Bson, Document, RawBsonRef, doc};
 use mongodb::options::{FindOptions, ReadConcern};
 
 use super::Target;
-use super::insert::chunks;
+use super::encode::chunks;
+use super::insert::COMMAND_BYTES;
 use crate::record::DuplicateKey;
 use crate::report::Failure;
 
@@ -45,6 +47,39 @@ pub struct HolderQuery<'a> {
     pub keys: &'a [&'a DuplicateKey],
 }
 
+/// What is asked of the collection.
+struct Question {
+    what: &'static str,
+    filter: Document,
+    projection: Document,
+    /// Documents that are expected at most.
+    expected: usize,
+    /// Documents that are wanted at most.
+    limit: Option<usize>,
+}
+
+/// Documents that share the first column of a duplicate key, on average: if there are more, all columns are asked for.
+const CROWD: usize = 4;
+
+/// Look-ups by all columns after a crowd was met.
+const CAUTIOUS: u32 = 1_000;
+
+/// Whether many documents share what the first column of a duplicate key holds. By that column alone the answer comes
+/// from the index, and fastest; but what everybody has in common finds everybody.
+#[derive(Debug, Default)]
+pub(super) struct Crowds(AtomicU32);
+
+impl Crowds {
+    fn met(&self) {
+        self.0.store(CAUTIOUS, Ordering::Relaxed);
+    }
+
+    /// Whether it is better to ask for all columns this time.
+    fn is_expected(&self) -> bool {
+        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok()
+    }
+}
+
 impl Target {
     /// The rows' own documents that are there, by `_id`. `updated_column` is read along if it is given.
     ///
@@ -59,14 +94,19 @@ impl Target {
         if ids.is_empty() {
             return Ok(copies);
         }
-        let mut projection = Document::new();
-        for name in ["content", "export_id", "exported_at", "updated_by", "updated_at", "duplicate_key"] {
-            projection.insert(format!("export_metadata.{name}"), 1);
-        }
+        // Whole: the server is slower to pick its parts than to send them.
+        let mut projection = doc! { "export_metadata": 1 };
         if let Some(column) = updated_column.filter(|name| is_plain(name)) {
             projection.insert(column, 1);
         }
-        self.each("look up copies", doc! { "_id": { "$in": ids } }, projection, ids.len(), |document| {
+        let question = Question {
+            what: "look up copies",
+            filter: doc! { "_id": { "$in": ids } },
+            projection,
+            expected: ids.len(),
+            limit: None,
+        };
+        self.ask(question, |document| {
             if let Ok(Some(RawBsonRef::ObjectId(id))) = document.get("_id") {
                 copies.insert(id, copy(document, updated_column));
             }
@@ -86,20 +126,48 @@ impl Target {
             return Ok(holders);
         }
         let wanted: HashSet<[u8; 16]> = query.keys.iter().map(|key| key.hash).collect();
-        for part in chunks(query.keys, |key| key.weight()) {
-            let keys = &query.keys[part];
-            let filter = filter(query.columns, keys);
-            let projection = projection(query.columns);
-            self.each("look up duplicates", filter, projection, keys.len(), |document| {
-                let key = DuplicateKey::of_document(query.columns, document);
-                if let (Some(key), Ok(Some(id))) = (key, document.get("_id"))
-                    && wanted.contains(&key.hash)
-                    && let Ok(id) = Bson::try_from(id)
-                {
-                    holders.entry(key.hash).or_insert(id);
-                }
-            })
-            .await?;
+        let mut hold = |document: &RawDocument| {
+            let key = DuplicateKey::of_document(query.columns, document);
+            if let (Some(key), Ok(Some(id))) = (key, document.get("_id"))
+                && wanted.contains(&key.hash)
+                && let Ok(id) = Bson::try_from(id)
+            {
+                holders.entry(key.hash).or_insert(id);
+            }
+        };
+        let (mut by_first, mut by_all) = (Vec::new(), Vec::new());
+        let is_crowded = self.crowds.is_expected();
+        for key in query.keys.iter().copied() {
+            // Nothing can be an absent field, too, which no index alone can tell.
+            let is_plain = query.columns.len() > 1 && key.values.first() != Some(&Bson::Null);
+            if is_plain && !is_crowded { &mut by_first } else { &mut by_all }.push(key);
+        }
+        for part in chunks(&by_first, COMMAND_BYTES, |key| key.weight()) {
+            let keys = &by_first[part];
+            let limit = keys.len() * CROWD + CROWD;
+            let columns = &query.columns[..1];
+            let question = Question {
+                what: "look up duplicates",
+                filter: filter(columns, keys),
+                projection: projection(query.columns),
+                expected: keys.len(),
+                limit: Some(limit),
+            };
+            if self.ask(question, &mut hold).await? >= limit {
+                self.crowds.met();
+                by_all.extend(keys);
+            }
+        }
+        for part in chunks(&by_all, COMMAND_BYTES, |key| key.weight()) {
+            let keys = &by_all[part];
+            let question = Question {
+                what: "look up duplicates",
+                filter: filter(query.columns, keys),
+                projection: projection(query.columns),
+                expected: keys.len(),
+                limit: None,
+            };
+            self.ask(question, &mut hold).await?;
         }
         Ok(holders)
     }
@@ -115,8 +183,14 @@ impl Target {
         hash: [u8; 16],
     ) -> Result<Option<(Bson, bool)>, Failure> {
         let mut holder = None;
-        let filter = doc! { "export_metadata.duplicate_key": binary(hash) };
-        self.each("look up a duplicate", filter, projection(columns), 1, |document| {
+        let question = Question {
+            what: "look up a duplicate",
+            filter: doc! { "export_metadata.duplicate_key": binary(hash) },
+            projection: projection(columns),
+            expected: 1,
+            limit: None,
+        };
+        self.ask(question, |document| {
             let holds = DuplicateKey::of_document(columns, document).is_some_and(|key| key.hash == hash);
             let id = document.get("_id").ok().flatten().and_then(|id| Bson::try_from(id).ok());
             holder = id.map(|id| (id, holds));
@@ -132,22 +206,30 @@ impl Target {
         filter: Document,
         projection: Document,
         expected: usize,
-        mut visit: impl FnMut(&RawDocument),
+        visit: impl FnMut(&RawDocument),
     ) -> Result<(), Failure> {
-        let limit = u32::try_from(expected).unwrap_or(u32::MAX).saturating_add(1);
+        self.ask(Question { what, filter, projection, expected, limit: None }, visit).await.map(drop)
+    }
+
+    /// Visits what is found; all of it under one deadline. Answers how many there were.
+    async fn ask(&self, question: Question, mut visit: impl FnMut(&RawDocument)) -> Result<usize, Failure> {
+        let Question { what, filter, projection, expected, limit } = question;
         let options = FindOptions::builder()
             .projection(projection)
+            .limit(limit.and_then(|limit| i64::try_from(limit).ok()))
             // All in the first reply, where the default is 101.
-            .batch_size(limit)
+            .batch_size(u32::try_from(expected).unwrap_or(u32::MAX).saturating_add(1))
             .read_concern(ReadConcern::majority())
             .max_time(self.deadline)
             .build();
         self.bounded(what, async {
             let mut cursor = self.collection.find(filter).with_options(options).await?;
+            let mut count = 0;
             while cursor.advance().await? {
                 visit(cursor.current());
+                count += 1;
             }
-            Ok(())
+            Ok(count)
         })
         .await
     }

@@ -6,8 +6,10 @@
 //! - a row is told as written only after a majority has acknowledged and journaled it;
 //! - an error of the server is taken over as a code and a typed reason; its text, which can quote a document, is not.
 
+mod compress;
 mod connect;
 mod delete;
+mod encode;
 mod failure;
 mod heartbeats;
 mod insert;
@@ -32,9 +34,11 @@ use mongodb::{Client, Collection, Database};
 
 use crate::report::Failure;
 use heartbeats::Heartbeats;
+use lookup::Crowds;
 use prepare::RefusedIndexes;
 
 pub use delete::Deletion;
+pub use encode::chunks;
 pub use insert::{InsertOutcome, MAX_DOCUMENT_BYTES};
 pub use lookup::{Copy, HolderQuery};
 pub use prepare::{Indexes, Prepared};
@@ -52,12 +56,23 @@ pub struct Target {
     deadline: Duration,
     closed: bool,
     refused_indexes: RefusedIndexes,
+    crowds: Crowds,
 }
 
 impl Target {
     /// Runs one operation under the deadline.
     async fn bounded<T>(
         &self,
+        what: &'static str,
+        operation: impl Future<Output = mongodb::error::Result<T>>,
+    ) -> Result<T, Failure> {
+        self.within(self.deadline, what, operation).await
+    }
+
+    /// Runs one operation under a deadline of its own.
+    async fn within<T>(
+        &self,
+        deadline: Duration,
         what: &'static str,
         operation: impl Future<Output = mongodb::error::Result<T>>,
     ) -> Result<T, Failure> {
@@ -69,9 +84,9 @@ impl Target {
                 failure = self.heartbeats.all_failed() => Err(failure),
             }
         };
-        match tokio::time::timeout(self.deadline, operation).await {
+        match tokio::time::timeout(deadline, operation).await {
             Ok(result) => result,
-            Err(_) => Err(failure::too_late(what, self.deadline)),
+            Err(_) => Err(failure::too_late(what, deadline)),
         }
     }
 

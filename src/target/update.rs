@@ -4,6 +4,8 @@
 //! It is conditional on the copy being the one that was looked at, so that a change by somebody else in between isn't
 //! written over; the caller reads the copies back and so learns what became of each.
 
+use std::time::Duration;
+
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::raw::{CString, RawArrayBuf, RawBson, RawDocument, RawDocumentBuf};
 use mongodb::bson::{Bson, RawBsonRef, cstr, rawdoc};
@@ -54,6 +56,18 @@ impl Target {
     /// # Errors
     /// A [`Failure`] means that the outcome of *every* update is unknown.
     pub async fn update(&self, updates: &[Update<'_>]) -> Result<Vec<UpdateOutcome>, Failure> {
+        self.update_within(self.deadline, updates).await
+    }
+
+    /// As [`Target::update`], with a deadline of its own for each command.
+    ///
+    /// # Errors
+    /// See [`Target::update`].
+    pub async fn update_within(
+        &self,
+        deadline: Duration,
+        updates: &[Update<'_>],
+    ) -> Result<Vec<UpdateOutcome>, Failure> {
         let too_large =
             || UpdateOutcome::Rejected { code: 10_334, detail: "it is too large to be updated".to_owned() };
         let mut outcomes = vec![UpdateOutcome::Sent; updates.len()];
@@ -68,7 +82,7 @@ impl Target {
             }
         }
         let statements: Vec<&RawDocument> = statements.iter().map(AsRef::as_ref).collect();
-        let replies = self.write(Verb::Update, &statements).await?;
+        let replies = self.write(deadline, Verb::Update, &statements).await?;
         for (at, reply) in places.into_iter().zip(replies) {
             outcomes[at] = match reply {
                 InsertOutcome::SameDuplicateKey => UpdateOutcome::SameDuplicateKey,

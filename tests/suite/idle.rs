@@ -60,6 +60,35 @@ impl Scene {
 }
 
 #[test]
+fn an_application_that_writes_elsewhere_in_the_same_file_keeps_no_connection_open() {
+    let mut scene = Scene::set("elsewhere", |settings| settings.set("mongodb.idle_disconnect", "300ms"));
+    scene.app.execute("CREATE TABLE elsewhere (at TEXT)");
+    let closed = poll(PATIENCE, || {
+        scene.app.execute("INSERT INTO elsewhere VALUES (datetime())");
+        (scene.proxy.counters().open == 0).then_some(())
+    });
+    assert!(closed.is_some(), "{:?}; log:\n{}", scene.proxy.counters(), scene.daemon.log().tail());
+    let accepted = scene.proxy.counters().accepted;
+    let mut writes = 0;
+    let opened = poll(Duration::from_secs(2), || {
+        scene.app.execute("INSERT INTO elsewhere VALUES (datetime())");
+        writes += 1;
+        (scene.proxy.counters().accepted > accepted).then_some(())
+    });
+    assert!(opened.is_none(), "after {writes} writes");
+    // What has to be sent is sent all the same.
+    scene.app.insert_inquiries(1);
+    scene.wait_for_all();
+    scene.app.execute("DELETE FROM chat_inquiry_information WHERE id = 3");
+    scene.app.insert_inquiries(1);
+    let client = shared_mongod().client();
+    eventually(PATIENCE, "the new row", || {
+        (client.count(&scene.database, TABLE) == scene.app.count() + 1).then_some(())
+    });
+    client.close();
+}
+
+#[test]
 fn an_idle_daemon_closes_its_connections_and_new_rows_open_them_at_once() {
     let mut scene = Scene::set("disconnects", |settings| settings.set("mongodb.idle_disconnect", "300ms"));
     for _ in 0..3 {

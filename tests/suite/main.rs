@@ -22,6 +22,7 @@ mod host;
 mod idle;
 mod ledger;
 mod leftovers;
+mod links;
 mod logs;
 mod mapping;
 mod measuring;

@@ -88,6 +88,7 @@ fn each_e11000_is_judged_by_its_own_index() {
         database: database.clone(),
         collection: TABLE.to_owned(),
         operation_timeout: PATIENCE,
+        compressors: Vec::new(),
         idle_disconnect: PATIENCE,
     };
     let row = |id: u8, user: &str, person: u8| {

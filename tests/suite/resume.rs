@@ -15,8 +15,11 @@ const BATCH: u64 = 100;
 const BATCHES: u64 = 20;
 const ROWS: u64 = BATCH * BATCHES;
 
-/// Rows that may be sent, or looked up, a second time: those of the batch under way.
-const AGAIN: u64 = BATCH;
+/// Batches in flight.
+const IN_FLIGHT: u64 = 4;
+
+/// Rows that may be sent, or looked up, a second time: those of the batches under way.
+const AGAIN: u64 = BATCH * IN_FLIGHT;
 
 struct Scene {
     daemon: Daemon,
@@ -34,7 +37,9 @@ impl Scene {
         let app = App::create(directory.path());
         let settings = Daemon::builder(app.path(), &proxy.uri())
             .set("mongodb.database", database.as_str())
-            .set("export.batch_size", BATCH);
+            .set("export.batch_size", BATCH)
+            .set("export.max_batch_size", BATCH)
+            .set("export.max_in_flight", IN_FLIGHT);
         let daemon = configure(settings).start();
         daemon.wait_log("connectivity_established");
         let mongo = shared_mongod().client();

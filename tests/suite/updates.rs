@@ -339,6 +339,7 @@ fn a_copy_that_changed_after_it_was_looked_at_is_not_written_over() {
         database: database.clone(),
         collection: TABLE.to_owned(),
         operation_timeout: PATIENCE,
+        compressors: Vec::new(),
         idle_disconnect: Duration::from_secs(60),
     };
     let mongo = server.client();

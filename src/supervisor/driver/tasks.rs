@@ -66,6 +66,13 @@ impl Supervisor {
         let trouble = Arc::clone(&self.trouble);
         self.pass = Some(tokio::spawn(async move {
             let mut exporter = exporter.lock().await;
+            if let PassRequest::Automatic(PassKind::Tail) = request {
+                let seen = exporter.locally(Depth::Tail, &automatic(&config)).await;
+                if let Some(result) = seen.transpose() {
+                    tell_trouble(&result, &trouble, &status).await;
+                    return end_of(&result);
+                }
+            }
             let mut connection = connection.lock().await;
             if connection.target.is_none() {
                 match ways.connect(config.probe.timeout).await {

@@ -86,6 +86,11 @@ impl Daemon {
         abandon(&self.status, None, "given up");
     }
 
+    /// Waits until nothing of a pass that was given up works with the ledger any more: a killed process doesn't.
+    pub(super) fn quiet(&self) {
+        eventually(DEADLINE, "an end of all work", || (Arc::strong_count(&self.store) == 2).then_some(()));
+    }
+
     /// Holds the ledger, lets the pass have its answer, gives the pass up, and lets the ledger go: what the pass had
     /// begun to record is recorded all the same, late.
     pub(super) fn stall_before_record(&mut self, task: JoinHandle<Ended>, answer: impl FnOnce()) {
@@ -110,6 +115,6 @@ impl Daemon {
         self.give_up(task);
         drop(go);
         holder.join().expect("it only waits").expect("it does nothing");
-        eventually(DEADLINE, "the late record", || (Arc::strong_count(&self.store) == 2).then_some(()));
+        self.quiet();
     }
 }

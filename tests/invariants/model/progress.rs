@@ -11,8 +11,13 @@ use crate::support::mongod::shared_mongod;
 #[test]
 fn a_look_through_a_long_table_that_holds_nothing_new_is_seen_to_get_on() {
     const ROWS: usize = 4_001;
-    let script =
-        Script { skip_duplicates: true, updates: Updates::Newer, batch_size: 1_000, story: Vec::new() };
+    let script = Script {
+        skip_duplicates: true,
+        updates: Updates::Newer,
+        batch_size: 1_000,
+        max_in_flight: 4,
+        story: Vec::new(),
+    };
     let mut world = World::new(&script, &shared_mongod().client());
     world.application.insert(&[Person::Nobody; ROWS]);
     let request = RunRequest { trigger: Trigger::Automatic, batch_size: 1_000, skip_duplicates: true };
@@ -27,7 +32,8 @@ fn a_look_through_a_long_table_that_holds_nothing_new_is_seen_to_get_on() {
 
 #[test]
 fn a_manual_export_that_broke_off_goes_on_behind_what_was_dealt_with() {
-    let mut world = world();
+    // One batch at a time: only then is it certain which of them got through.
+    let mut world = world_with(1);
     world.application.insert(&[Person::Nobody; 10]);
     let pass = Pass::Manual { skip_duplicates: true };
     let request = RunRequest { trigger: Trigger::Manual, batch_size: 2, skip_duplicates: true };
@@ -76,7 +82,16 @@ fn a_row_that_comes_back_with_a_backup_is_not_counted_again() {
 }
 
 fn world() -> World {
-    let script =
-        Script { skip_duplicates: true, updates: Updates::Newer, batch_size: 1_000, story: Vec::new() };
+    world_with(4)
+}
+
+fn world_with(max_in_flight: u16) -> World {
+    let script = Script {
+        skip_duplicates: true,
+        updates: Updates::Newer,
+        batch_size: 1_000,
+        max_in_flight,
+        story: Vec::new(),
+    };
     World::new(&script, &shared_mongod().client())
 }

@@ -10,7 +10,8 @@ use crate::support::mongod::shared_mongod;
 
 #[track_caller]
 fn holds(story: Vec<Op>) {
-    let script = Script { skip_duplicates: true, updates: Updates::Newer, batch_size: 2, story };
+    let script =
+        Script { skip_duplicates: true, updates: Updates::Newer, batch_size: 2, max_in_flight: 4, story };
     if let Err(broken) = play(&script, &shared_mongod().client()) {
         panic!("{broken}");
     }

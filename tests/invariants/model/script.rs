@@ -124,6 +124,7 @@ pub(super) struct Script {
     pub(super) skip_duplicates: bool,
     pub(super) updates: Updates,
     pub(super) batch_size: u16,
+    pub(super) max_in_flight: u16,
     pub(super) story: Vec<Op>,
 }
 
@@ -131,11 +132,12 @@ pub(super) struct Script {
 pub(super) fn scripts() -> impl Strategy<Value = Script> {
     let updates =
         prop_oneof![4 => Just(Updates::Newer), 1 => Just(Updates::Always), 1 => Just(Updates::Never)];
-    (prop::bool::weighted(0.8), updates, 1..5u16, vec(op(), 1..25)).prop_map(
-        |(skip_duplicates, updates, batch_size, story)| Script {
+    (prop::bool::weighted(0.8), updates, 1..5u16, 1..5u16, vec(op(), 1..25)).prop_map(
+        |(skip_duplicates, updates, batch_size, max_in_flight, story)| Script {
             skip_duplicates,
             updates,
             batch_size,
+            max_in_flight,
             story,
         },
     )

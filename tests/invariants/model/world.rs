@@ -75,6 +75,9 @@ impl World {
             ("mongodb.database", DATABASE.to_owned()),
             ("mongodb.collection", collection.clone()),
             ("export.updates", updates.to_owned()),
+            ("export.batch_size", script.batch_size.to_string()),
+            ("export.max_batch_size", script.batch_size.to_string()),
+            ("export.max_in_flight", script.max_in_flight.to_string()),
             ("state.directory", text(directory.path().join("state"))),
         ];
         let sources = settings.iter().fold(Sources::default(), |sources, (key, value)| {
@@ -224,6 +227,7 @@ impl World {
             }
             Fault::KillBeforeSend | Fault::KillBeforeReply => {
                 self.daemon().give_up(task);
+                self.daemon().quiet();
                 self.gate.cut();
                 self.restart();
             }
@@ -266,7 +270,13 @@ impl World {
             Race::Rival(person) => {
                 let before = self.documents();
                 self.rival_exports(person);
-                meanwhile(before, self.documents());
+                // Other batches of the pass go on writing meanwhile: what they wrote is part of the look that follows.
+                let mut since = before.clone();
+                since.extend(self.documents().into_iter().filter(|document| {
+                    is_rival_s(document)
+                        && !before.iter().any(|known| known.get("_id") == document.get("_id"))
+                }));
+                meanwhile(before, since);
                 self.gate.release();
             }
             Race::Echo => self.gate.release_with_echo(),
@@ -333,6 +343,12 @@ impl World {
     fn daemon(&self) -> &Daemon {
         self.daemon.as_ref().expect("it is running")
     }
+}
+
+/// Whether another host's exporter wrote the document.
+fn is_rival_s(document: &Document) -> bool {
+    let source = document.get_document("export_metadata").and_then(|metadata| metadata.get_str("source"));
+    source.is_ok_and(|source| source == "another host")
 }
 
 impl Drop for World {

@@ -21,6 +21,9 @@ const QUEUE: usize = 64;
 /// With a limited rate, how often a portion is delivered.
 const PORTIONS_PER_SECOND: u32 = 20;
 
+/// After how long what was lost is sent again: what follows it has to wait, as in any stream.
+const RETRANSMISSION: Duration = Duration::from_millis(300);
+
 /// A chunk and when it is due.
 type Queued = (Instant, Vec<u8>);
 
@@ -123,9 +126,17 @@ impl Direction<'_> {
     ) -> Result<(), Ending> {
         while !bytes.is_empty() {
             unless_stalled(rules).await?;
-            let rate = rules.borrow().rate;
-            let portion = rate.map_or(CHUNK, |rate| (rate / PORTIONS_PER_SECOND).max(1) as usize);
+            let Rules { rate, narrow, loses, .. } = *rules.borrow();
+            let slowest = [rate, narrow].into_iter().flatten().min();
+            let portion = slowest.map_or(CHUNK, |rate| (rate / PORTIONS_PER_SECOND).max(1) as usize);
             let (now, later) = bytes.split_at(portion.min(bytes.len()));
+            if let Some(narrow) = narrow {
+                let direction = usize::from(matches!(self, Self::Replies { .. }));
+                sleep_until(self.shared().take_line(direction, now.len(), narrow)).await;
+            }
+            if loses.is_some_and(|one_in| self.shared().loses(one_in)) {
+                sleep_until(Instant::now() + RETRANSMISSION).await;
+            }
             // Before they are written: whoever has received bytes finds them counted.
             self.counter().fetch_add(now.len() as u64, Ordering::SeqCst);
             to.write_all(now).await.map_err(|_| Ending::Reset)?;

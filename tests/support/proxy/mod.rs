@@ -101,6 +101,21 @@ impl Proxy {
         self.shared.rules.send_modify(|rules| rules.rate = Some(bytes_per_second));
     }
 
+    /// Delivers at most so many bytes a second each way, over all connections together: a line that they share.
+    #[track_caller]
+    pub fn narrow(&self, bytes_per_second: u32) {
+        assert_ne!(bytes_per_second, 0, "a line that carries nothing is a stall");
+        self.shared.rules.send_modify(|rules| rules.narrow = Some(bytes_per_second));
+    }
+
+    /// Loses one in so many portions, of which there are twenty a second on a narrow line: it comes later, and all that
+    /// is behind it.
+    #[track_caller]
+    pub fn lose_one_in(&self, portions: u32) {
+        assert_ne!(portions, 0, "not even one portion");
+        self.shared.rules.send_modify(|rules| rules.loses = Some(portions));
+    }
+
     /// Once: passes the next `bytes` bytes of reply, whoever they are for, and resets the connection that gets
     /// the one after them.
     pub fn cut_reply_after(&self, bytes: u64) {

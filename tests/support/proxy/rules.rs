@@ -1,9 +1,11 @@
 //! What a proxy does at the moment, and what it has done.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::plan::Plans;
 
@@ -22,8 +24,12 @@ pub enum Ending {
 pub(super) struct Rules {
     pub(super) stalled: bool,
     pub(super) delay: Duration,
-    /// Bytes a second.
+    /// Bytes a second, of each connection.
     pub(super) rate: Option<u32>,
+    /// Bytes a second, of all connections together.
+    pub(super) narrow: Option<u32>,
+    /// One in so many portions is lost, and sent again a while later.
+    pub(super) loses: Option<u32>,
     /// How often all connections were ended; a connection older than the last time ends.
     pub(super) endings: u64,
     pub(super) last_ending: Ending,
@@ -64,9 +70,28 @@ pub(super) struct Shared {
     pub(super) closed: AtomicU64,
     pub(super) request_bytes: AtomicU64,
     pub(super) reply_bytes: AtomicU64,
+    /// Until when the line is taken: to the target, and back.
+    pub(super) taken_until: [Mutex<Option<Instant>>; 2],
+    /// Portions that were delivered.
+    pub(super) portions: AtomicU64,
 }
 
 impl Shared {
+    /// Takes the line in this direction for so many bytes; answers when they are through.
+    pub(super) fn take_line(&self, direction: usize, bytes: usize, rate: u32) -> Instant {
+        let mut until = self.taken_until[direction].lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        let begins = until.map_or(now, |until| until.max(now));
+        let ends = begins + Duration::from_secs_f64(bytes as f64 / f64::from(rate));
+        *until = Some(ends);
+        ends
+    }
+
+    /// Whether the next portion is lost.
+    pub(super) fn loses(&self, one_in: u32) -> bool {
+        (self.portions.fetch_add(1, Ordering::SeqCst) + 1).is_multiple_of(u64::from(one_in))
+    }
+
     pub(super) fn counted(&self) -> Counters {
         // `closed` first: a connection that closes in between is then counted as open, never as less than none.
         let closed = self.closed.load(Ordering::SeqCst);

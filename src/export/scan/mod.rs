@@ -1,27 +1,21 @@
 //! From the table to candidates: reads page by page and leaves out what the ledger knows.
 
-use std::ops::ControlFlow;
+mod known;
+mod page;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::candidate::Candidate;
 use super::rank::Ranks;
 use crate::ledger::{LedgerError, Store};
-use crate::record::{Fingerprinter, Position, Provenance, Shape, Value, document, metadata, original_id};
-use crate::report::Outcome;
-use crate::source::{PageEnd, Reader, RowRef, SourceError, Visitor};
-use crate::target::MAX_DOCUMENT_BYTES;
+use crate::record::{Fingerprinter, Position, Provenance, Shape};
+use crate::source::{PageEnd, Reader, SourceError};
+use known::Known;
+use page::{Context, Page, Taken};
 
 /// Rows read in one go: a few milliseconds, after which the application's WAL can be checkpointed.
 const PAGE_ROWS: u32 = 2_000;
-
-/// Documents waiting to be sent, in bytes: the bound on memory when rows are large. One more row may come on top.
-const BATCH_BYTES: usize = 4 * 1024 * 1024;
-
-/// What a page may read, in bytes, and for how long: rows that are known are read, too, and while a page is read the WAL
-/// can't be emptied.
-const PAGE_BYTES: usize = 4 * 1024 * 1024;
-const PAGE_TIME: Duration = Duration::from_millis(20);
 
 /// What a scan is to find.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +39,8 @@ pub(super) enum ScanError {
 #[derive(Debug, Default)]
 pub(super) struct Batch {
     pub(super) candidates: Vec<Candidate>,
+    /// The bytes of their documents.
+    pub(super) bytes: usize,
     /// Whether the table's end was reached.
     pub(super) done: bool,
 }
@@ -119,15 +115,16 @@ impl Scan {
         if let Some(Position::Rowid(rowid)) = self.after { Some(rowid) } else { None }
     }
 
-    /// The next candidates, at most `size` of them; fewer only at the table's end, if they are large, or if `stop`, which
-    /// is asked between pages, says so.
+    /// The next candidates, at most `size` of them, whose documents have so many `bytes`, or one row more than that; fewer
+    /// only at the table's end, or if `stop`, which is asked between pages, says so.
     pub(super) fn next_batch(
         &mut self,
         size: usize,
+        bytes: usize,
         stop: &mut dyn FnMut() -> bool,
     ) -> Result<Batch, ScanError> {
         let began = Instant::now();
-        let batch = self.fill(size, stop);
+        let batch = self.fill(size, bytes, stop);
         self.spent += began.elapsed();
         batch
     }
@@ -139,15 +136,21 @@ impl Scan {
         self.store.with(|ledger| ledger.forget_gone(after, *last, there))
     }
 
-    fn fill(&mut self, size: usize, stop: &mut dyn FnMut() -> bool) -> Result<Batch, ScanError> {
+    fn fill(
+        &mut self,
+        size: usize,
+        bytes: usize,
+        stop: &mut dyn FnMut() -> bool,
+    ) -> Result<Batch, ScanError> {
         let mut batch = Batch::default();
-        let mut bytes = 0;
-        while batch.candidates.len() < size && bytes < BATCH_BYTES && !batch.done && !stop() {
+        while batch.candidates.len() < size && batch.bytes < bytes && !batch.done && !stop() {
             let wanted = match self.scope {
                 Scope::Pending => PAGE_ROWS,
                 Scope::Everything => u32::try_from(size - batch.candidates.len()).unwrap_or(PAGE_ROWS),
             };
+            let known = Known::read(&self.store, self.after.as_ref(), wanted)?;
             let mut page = Page {
+                known,
                 scan: Context {
                     shape: self.reader.shape().clone(),
                     store: &self.store,
@@ -158,135 +161,29 @@ impl Scan {
                     skip_duplicates: self.skip_duplicates,
                 },
                 room: size - batch.candidates.len(),
-                room_bytes: BATCH_BYTES - bytes,
+                room_bytes: bytes - batch.bytes,
                 taken: Taken::default(),
                 began: Instant::now(),
                 error: None,
             };
             let PageEnd { last, done } = self.reader.page(self.after.as_ref(), wanted, &mut page)?;
-            let Page { taken, error, .. } = page;
+            let Page { taken, error, known, .. } = page;
             if let Some(error) = error {
                 return Err(error.into());
             }
-            self.forget_gone(last.as_ref(), &taken.rowids)?;
+            if !known.is_whole() {
+                self.forget_gone(last.as_ref(), &taken.rowids)?;
+            }
             if let Some(ranks) = &self.ranks {
                 ranks.keep()?;
             }
             self.after = last.or(self.after.take());
             self.deferred += taken.deferred;
             self.scanned += taken.scanned;
-            bytes += taken.bytes;
+            batch.bytes += taken.bytes;
             batch.candidates.extend(taken.candidates);
             batch.done = done;
         }
         Ok(batch)
-    }
-}
-
-/// What a page's rows are judged with.
-struct Context<'a> {
-    shape: Shape,
-    store: &'a Store,
-    fingerprinter: &'a Fingerprinter,
-    ranks: Option<&'a Ranks>,
-    provenance: &'a Provenance,
-    scope: Scope,
-    skip_duplicates: bool,
-}
-
-#[derive(Default)]
-struct Taken {
-    candidates: Vec<Candidate>,
-    /// The rowids of the page, in their order.
-    rowids: Vec<i64>,
-    /// What was read, in bytes.
-    read: usize,
-    bytes: usize,
-    deferred: u64,
-    scanned: u64,
-}
-
-struct Page<'a> {
-    scan: Context<'a>,
-    room: usize,
-    room_bytes: usize,
-    taken: Taken,
-    began: Instant,
-    error: Option<LedgerError>,
-}
-
-impl Visitor for Page<'_> {
-    fn begin(&mut self) {
-        self.taken = Taken::default();
-        self.began = Instant::now();
-        self.error = self.scan.ranks.and_then(|ranks| ranks.begin().err());
-    }
-
-    fn row(&mut self, row: RowRef<'_>) -> ControlFlow<()> {
-        match self.judge(&row) {
-            Ok(()) if self.has_room() => ControlFlow::Continue(()),
-            Ok(()) => ControlFlow::Break(()),
-            Err(error) => {
-                self.error = Some(error);
-                ControlFlow::Break(())
-            }
-        }
-    }
-}
-
-impl Page<'_> {
-    fn has_room(&self) -> bool {
-        self.taken.candidates.len() < self.room
-            && self.taken.bytes < self.room_bytes
-            && self.taken.read < PAGE_BYTES
-            && self.began.elapsed() < PAGE_TIME
-    }
-
-    fn judge(&mut self, row: &RowRef<'_>) -> Result<(), LedgerError> {
-        let scan = &self.scan;
-        self.taken.scanned += 1;
-        self.taken.read += row.values.iter().map(|value| value.weight()).sum::<usize>();
-        if let Position::Rowid(rowid) = row.position {
-            self.taken.rowids.push(rowid);
-        }
-        let content = scan.fingerprinter.content(row.values);
-        let mut rank = 0;
-        if scan.fingerprinter.needs_rank(row.values) {
-            let Some(ranks) = scan.ranks else {
-                self.taken.deferred += 1;
-                return Ok(());
-            };
-            rank = ranks.next(&scan.fingerprinter.equality(row.values, content))?;
-        }
-        let position = row.position.to_value();
-        let entry = scan.store.with(|ledger| ledger.entry(position.as_ref()))?;
-        let known = entry.is_some_and(|entry| {
-            // A duplicate that was skipped is pending again when duplicates aren't skipped any more.
-            entry.content == content && (entry.outcome != Outcome::Duplicate || scan.skip_duplicates)
-        });
-        if known && scan.scope == Scope::Pending {
-            return Ok(());
-        }
-        let candidate = scan.candidate(row, position, content, rank);
-        self.taken.bytes += candidate.document.as_ref().map_or(0, |document| document.as_bytes().len());
-        self.taken.candidates.push(candidate);
-        Ok(())
-    }
-}
-
-impl Context<'_> {
-    fn candidate(&self, row: &RowRef<'_>, position: Value, content: [u8; 16], rank: u64) -> Candidate {
-        let values = row.values;
-        let id = self.fingerprinter.id(values, rank);
-        let key = original_id(&self.shape, &row.position, values);
-        let duplicate = if self.skip_duplicates { self.fingerprinter.duplicate_key(values) } else { None };
-        let metadata = metadata(self.provenance, &key, &content, duplicate.as_ref());
-        let document = document(id, &self.shape, values, &metadata, MAX_DOCUMENT_BYTES);
-        let (document, refusal) = match document {
-            Ok(document) => (Some(document), None),
-            Err(refusal) => (None, Some(refusal)),
-        };
-        let updated = self.shape.updated_value(values);
-        Candidate { position, key, id, content, duplicate, updated, document, refusal }
     }
 }

@@ -1,0 +1,72 @@
+//! A candidate in the course of the rounds.
+
+use crate::config::Updates;
+use crate::export::candidate::{Candidate, Verdict};
+use crate::record::is_older;
+use crate::target::Copy;
+
+/// A candidate in the course of the rounds.
+pub(super) struct Open<'a> {
+    pub(super) candidate: &'a Candidate,
+    pub(super) verdict: Option<Verdict>,
+    /// Rounds that decided nothing about it.
+    pub(super) tries: u8,
+    /// How often the unique index on the duplicate key refused it.
+    pub(super) refused: u8,
+    /// Whether it is written without a place in that index, as another document holds it.
+    pub(super) keyless: bool,
+    /// Whether an update was sent, and if so, whether it gives the copy another duplicate key.
+    pub(super) sent: Option<bool>,
+    /// Whether its copy is looked up before it is sent.
+    pub(super) look: bool,
+    /// Whether this round has to leave it to a batch before this one.
+    pub(super) waits: bool,
+    /// The batch that may be changing the document which holds its duplicate key.
+    pub(super) behind: Option<u64>,
+}
+
+impl<'a> Open<'a> {
+    pub(super) fn new(candidate: &'a Candidate, look: bool) -> Self {
+        let refusal = candidate.document.as_ref().err();
+        let verdict =
+            refusal.map(|refusal| Verdict::Rejected { code: refusal.code(), detail: refusal.to_string() });
+        Self {
+            candidate,
+            verdict,
+            tries: 0,
+            refused: 0,
+            keyless: false,
+            sent: None,
+            look,
+            waits: false,
+            behind: None,
+        }
+    }
+
+    /// Whether nothing is decided about it.
+    pub(super) fn is_open(&self) -> bool {
+        self.verdict.is_none()
+    }
+
+    /// Whether this round is about it.
+    pub(super) fn is_active(&self) -> bool {
+        self.is_open() && !self.waits
+    }
+}
+
+/// What the row's own copy decides; `None`: it is to be written over. Of two times that are equal, or can't be compared,
+/// none is older: then the row wins, as a second change within the clock's resolution must not be lost.
+pub(super) fn judge_copy(row: &Open<'_>, copy: &Copy, updates: Updates) -> Option<Verdict> {
+    let candidate = row.candidate;
+    if copy.has_content(&candidate.content) {
+        let updated = copy.updated_by.is_some();
+        let writer = copy.updated_by.clone().or_else(|| copy.inserted_by.clone());
+        // Found as an update of before, nobody knows what it was until then.
+        return Some(Verdict::There { writer, updated, moved: updated && row.sent != Some(false) });
+    }
+    match updates {
+        Updates::Never => Some(Verdict::Kept),
+        Updates::Newer if is_older(&candidate.updated, &copy.updated) => Some(Verdict::Kept),
+        Updates::Newer | Updates::Always => None,
+    }
+}

@@ -1,0 +1,264 @@
+//! How much is sent at a time: it follows what the link and the server take.
+//!
+//! What holds:
+//! - a command that didn't make its deadline is sent in halves from then on, down to one row: whatever gets through at
+//!   all gets through in the end;
+//! - what is sent at a time grows only by what was seen to go through quickly, never beyond the configured limits;
+//! - it begins small with one batch: a slow link is not flooded to find out that it is slow.
+//!
+//! Pure: times are arguments.
+
+use std::time::Duration;
+
+/// A first command's bytes: four seconds at 64 kbit/s.
+const FIRST_COMMAND: usize = 32 * 1024;
+
+/// No command is larger, but for one row.
+const LARGEST_COMMAND: usize = 12 * 1024 * 1024;
+
+/// Batches that take no longer than this may always be larger.
+const QUICK: Duration = Duration::from_millis(100);
+
+/// From this size on, a row that is sent alone may be what takes the time. Smaller ones show that nobody answers.
+const LARGE_ROW: usize = 8 * 1024;
+
+/// A large row is given no more time than this.
+const LONGEST: Duration = Duration::from_secs(600);
+
+/// A part of the deadline that a command, or a batch, should take at most: others are on the same link.
+const SHARE: u32 = 8;
+
+/// What may be sent at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::export) struct Limits {
+    /// Rows of a batch to begin with, and at most.
+    pub(in crate::export) batch: (usize, usize),
+    /// Batches in flight.
+    pub(in crate::export) in_flight: usize,
+    /// The deadline of each operation.
+    pub(in crate::export) deadline: Duration,
+}
+
+/// What is sent at a time at the moment.
+#[derive(Clone, Debug)]
+pub(in crate::export) struct Pace {
+    limits: Limits,
+    window: usize,
+    batch: usize,
+    command: usize,
+    /// The shortest time that a batch took, as far as it is remembered.
+    best: Option<Duration>,
+    /// How often a large row has missed its deadline lately.
+    missed: u32,
+}
+
+impl Pace {
+    pub(in crate::export) fn new(limits: Limits) -> Self {
+        Self { limits, window: 1, batch: limits.batch.0, command: FIRST_COMMAND, best: None, missed: 0 }
+    }
+
+    /// Another pass begins: what is known of the link stays.
+    pub(in crate::export) fn set_limits(&mut self, limits: Limits) {
+        let (before, (first, most)) = (self.limits.batch, limits.batch);
+        // What was grown or halved before holds only for the same question.
+        self.batch = if before == limits.batch { self.batch.clamp(1, most) } else { first };
+        self.window = self.window.clamp(1, limits.in_flight.max(1));
+        self.limits = limits;
+    }
+
+    /// Batches in flight.
+    pub(in crate::export) fn window(&self) -> usize {
+        self.window
+    }
+
+    /// Rows of the next batch.
+    pub(in crate::export) fn batch(&self) -> usize {
+        self.batch
+    }
+
+    /// Bytes of the next command, unless it is of one row.
+    pub(in crate::export) fn command(&self) -> usize {
+        self.command
+    }
+
+    /// A command of so many bytes, sent and received, was answered.
+    pub(in crate::export) fn answered(&mut self, bytes: usize, took: Duration) {
+        let target = self.target();
+        if bytes >= LARGE_ROW && took < self.limits.deadline / 2 {
+            self.missed = 0;
+        }
+        if took > target * 2 && bytes <= self.command {
+            let fits = bytes as f64 * target.as_secs_f64() / took.as_secs_f64();
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "between nothing and a command"
+            )]
+            let fits = fits as usize;
+            self.command = self.command.min(fits.max(1));
+        } else if took < target && bytes >= self.command / 2 {
+            self.command = self.command.saturating_mul(2).min(LARGEST_COMMAND);
+        }
+    }
+
+    /// The deadline of a command with so many rows and bytes. A row can't be halved: a large one is given twice the time
+    /// after each time that it missed its deadline.
+    pub(in crate::export) fn deadline(&self, rows: usize, bytes: usize) -> Duration {
+        let deadline = self.limits.deadline;
+        if rows > 1 || bytes < LARGE_ROW {
+            return deadline;
+        }
+        deadline.saturating_mul(1 << self.missed.min(16)).min(LONGEST.max(deadline))
+    }
+
+    /// A command of so many bytes wasn't answered within its deadline.
+    pub(in crate::export) fn missed(&mut self, bytes: usize) {
+        // What is smaller already can only have been one row.
+        if bytes >= LARGE_ROW && bytes > self.command {
+            self.missed = (self.missed + 1).min(16);
+        }
+        self.command = self.command.min(bytes / 2).max(1);
+    }
+
+    /// A pass broke off, as something wasn't answered within the deadline.
+    pub(in crate::export) fn broke_off(&mut self) {
+        self.window = 1;
+        self.batch = if self.may_resize() { (self.batch / 2).max(1) } else { self.batch };
+        self.best = None;
+    }
+
+    /// A batch is through; it was a `full` one, or what was left of the table.
+    pub(in crate::export) fn delivered(&mut self, full: bool, took: Duration) {
+        let best = *self.best.insert(self.best.map_or(took, |best| best.min(took)));
+        let (_, most) = self.limits.batch;
+        if took > self.target() * 2 {
+            self.window = (self.window / 2).max(1);
+        } else if took > QUICK && took > best * 8 {
+            // The server suffers, by others or by us.
+            self.window = (self.window - 1).max(1);
+        } else if self.window < self.limits.in_flight {
+            self.window += 1;
+        }
+        if self.may_resize() {
+            if took > self.target() {
+                self.batch = (self.batch / 2).max(1);
+            } else if full && (took < QUICK || took < best * 4) {
+                self.batch = (self.batch * 2).min(most);
+            }
+        }
+        // A little is forgotten each time, so that a link that has become slower for good isn't held against itself.
+        self.best = Some(best + best / 64);
+    }
+
+    /// What a command, or a batch, should take at most.
+    fn target(&self) -> Duration {
+        self.limits.deadline / SHARE
+    }
+
+    fn may_resize(&self) -> bool {
+        self.limits.batch.0 < self.limits.batch.1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: Limits = Limits { batch: (100, 1_000), in_flight: 4, deadline: Duration::from_secs(10) };
+
+    fn ms(millis: u64) -> Duration {
+        Duration::from_millis(millis)
+    }
+
+    #[test]
+    fn a_quick_link_is_filled_within_a_few_batches_and_never_beyond_the_limits() {
+        let mut pace = Pace::new(LIMITS);
+        assert_eq!((pace.window(), pace.batch()), (1, 100));
+        for _ in 0..20 {
+            pace.delivered(true, ms(5));
+            pace.answered(pace.command(), ms(5));
+        }
+        assert_eq!((pace.window(), pace.batch(), pace.command()), (4, 1_000, LARGEST_COMMAND));
+    }
+
+    #[test]
+    fn a_batch_that_was_asked_for_keeps_its_size() {
+        let mut pace = Pace::new(Limits { batch: (300, 300), ..LIMITS });
+        pace.delivered(true, ms(1));
+        assert_eq!(pace.batch(), 300);
+        pace.missed(40_000);
+        pace.delivered(true, ms(9_000));
+        assert_eq!(pace.batch(), 300);
+        assert_eq!(pace.command(), 20_000, "it is sent in parts instead");
+    }
+
+    #[test]
+    fn what_never_makes_its_deadline_is_halved_down_to_one_row() {
+        let mut pace = Pace::new(LIMITS);
+        for _ in 0..40 {
+            let bytes = pace.command();
+            pace.missed(bytes);
+            pace.broke_off();
+        }
+        assert_eq!((pace.window(), pace.batch(), pace.command()), (1, 1, 1));
+        for _ in 0..40 {
+            pace.answered(pace.command().max(600), ms(10));
+            pace.delivered(true, ms(10));
+        }
+        assert_eq!((pace.window(), pace.batch()), (4, 1_000), "and grows again when the link is better");
+        assert!(pace.command() > 1_000_000);
+    }
+
+    #[test]
+    fn a_large_row_is_given_more_time_each_time_and_a_small_one_never() {
+        let mut pace = Pace::new(LIMITS);
+        let row = 100 * 1024;
+        assert_eq!(pace.deadline(1, row), LIMITS.deadline);
+        for _ in 0..3 {
+            pace.missed(row);
+            pace.missed(600);
+        }
+        assert_eq!(pace.deadline(1, row), LIMITS.deadline * 8);
+        assert_eq!((pace.deadline(1, 600), pace.deadline(2, row)), (LIMITS.deadline, LIMITS.deadline));
+        for _ in 0..30 {
+            pace.missed(row);
+        }
+        assert_eq!(pace.deadline(1, row), LONGEST);
+        pace.answered(row, ms(100));
+        assert_eq!(pace.deadline(1, row), LIMITS.deadline, "the link is better");
+    }
+
+    #[test]
+    fn on_a_slow_link_a_command_takes_a_part_of_its_deadline() {
+        let mut pace = Pace::new(LIMITS);
+        // 8 kB a second.
+        for _ in 0..20 {
+            let bytes = pace.command();
+            pace.answered(bytes, Duration::from_secs_f64(bytes as f64 / 8_000.0));
+        }
+        let takes = Duration::from_secs_f64(pace.command() as f64 / 8_000.0);
+        assert!(takes < ms(2_600) && takes > ms(500), "{takes:?}");
+    }
+
+    #[test]
+    fn a_server_that_suffers_gets_fewer_batches_at_a_time() {
+        let mut pace = Pace::new(LIMITS);
+        for _ in 0..10 {
+            pace.delivered(true, ms(20));
+        }
+        assert_eq!(pace.window(), 4);
+        for _ in 0..3 {
+            pace.delivered(true, ms(2_000));
+        }
+        assert_eq!(pace.window(), 1);
+    }
+
+    #[test]
+    fn a_long_way_is_no_slow_link() {
+        let mut pace = Pace::new(LIMITS);
+        for _ in 0..10 {
+            pace.delivered(true, ms(600));
+        }
+        assert_eq!((pace.window(), pace.batch()), (4, 1_000));
+    }
+}
