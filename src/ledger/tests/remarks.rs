@@ -139,3 +139,25 @@ fn rows_that_went_from_the_middle_of_the_table_are_forgotten() {
     ledger.forget_gone(Some(6), 10, &[7, 8, 9, 10, 11]).unwrap();
     assert_eq!(known(&ledger), [2, 3, 6, 7, 8, 9, 10]);
 }
+
+#[test]
+fn held_rows_take_their_duplicates_along_and_are_let_go_with_them() {
+    let mut ledger = ledger();
+    let leader = Row::number(1);
+    let of_it = Row { duplicate_of: Some(Bson::ObjectId(leader.id)), ..Row::number(20) };
+    let of_another = Row::number(30);
+    record(&mut ledger, &[leader.clone(), of_it, of_another, Row::number(13)], 10).unwrap();
+    let counts =
+        |ledger: &Ledger| ledger.outcome_counts().unwrap().iter().map(|(_, n)| *n).collect::<Vec<_>>();
+    assert_eq!(counts(&ledger), [1, 2, 1, 0]);
+    let held = leader.clone().with(Outcome::Held);
+    ledger.hold(&[held.record()], Timestamp::from_millis(20)).unwrap();
+    assert_eq!(counts(&ledger), [0, 1, 1, 2]);
+    assert_eq!(ledger.entry(at(1)).unwrap().unwrap().content, leader.content, "known as it is");
+    assert_eq!(ledger.remarks(Some(Outcome::Held), None, 10).unwrap().records.len(), 2);
+    ledger.let_go(&[held.record()], Timestamp::from_millis(30)).unwrap();
+    assert_eq!(counts(&ledger), [0, 2, 1, 0], "the leader is pending: it is found in the collection");
+    ledger.hold(&[held.record()], Timestamp::from_millis(40)).unwrap();
+    assert_eq!(ledger.release().unwrap(), 3, "what is rejected, too");
+    assert_eq!(counts(&ledger), [0, 1, 0, 0]);
+}
