@@ -76,9 +76,12 @@ impl Services for Checks {
         Box::pin(async move {
             let RemarkQuery { outcome, after, limit } = query;
             let after: Option<Cursor> = after
-                .map(|text| text.parse())
-                .transpose()
-                .map_err(|error: InvalidCursor| LedgerRefusal::InvalidCursor(error.to_string()))?;
+                .map(|text| {
+                    let refused =
+                        |_: InvalidCursor| LedgerRefusal::InvalidCursor(text.chars().take(40).collect());
+                    text.parse().map_err(refused)
+                })
+                .transpose()?;
             let look = move |ledger: &mut Ledger| ledger.remarks(outcome, after.as_ref(), limit);
             self.ledger(move |store| store.with(look)).await
         })

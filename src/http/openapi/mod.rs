@@ -76,6 +76,8 @@ fn described(operation: &Operation, generator: &mut SchemaGenerator) -> Value {
     let (media, schema) = match &operation.content {
         Content::Data(message, data) => ("application/json", success(message, data(generator).into())),
         Content::Json => ("application/json", json!({ "type": "object" })),
+        // Tools take each event for a value of the schema.
+        Content::Text(media @ "text/event-stream") => (*media, json!({})),
         Content::Text(media) => (*media, json!({ "type": "string" })),
     };
     let ok = json!({ "description": operation.summary, "content": { media: { "schema": schema } } });

@@ -197,7 +197,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
             Parameter {
                 name: "after",
                 description: "What the last page gave as `next`",
-                schema: || json!({ "type": "string" }),
+                schema: || json!({ "type": "string", "pattern": "^(-?[0-9]{1,18}|X'([0-9A-Fa-f]{2})*')$" }),
             },
             limit("Rows at most; 100 if it isn't given"),
         ],
