@@ -1,11 +1,9 @@
 //! What it shows is what is so.
 
+use rustix::process::Signal;
 use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::net::TcpStream;
-use std::time::Duration;
-
-use rustix::process::Signal;
 
 use super::*;
 use crate::scene::{Scene, wait_completed, wait_link};
@@ -19,9 +17,9 @@ fn the_page_follows_an_export_from_an_outage_to_its_end() {
     let proxy = Proxy::start(shared_mongod().port());
     proxy.refuse();
     let mut scene = Scene::new("page").by(proxy.uri());
-    scene.app.insert_inquiries(300);
+    scene.app.insert_inquiries(3_000);
     scene.app.insert_duplicates(20);
-    let daemon = scene.daemon().set("export.batch_size", 5).set("probe.max_interval", "2s").start();
+    let daemon = scene.daemon().set("probe.max_interval", "2s").start();
     wait_link(&daemon, "an outage", |link| link["state"] == "offline");
     let Some(browser) = open(&daemon) else { return };
 
@@ -30,11 +28,12 @@ fn the_page_follows_an_export_from_an_outage_to_its_end() {
     assert!(browser.text("link-detail").starts_with("refused: "), "{}", browser.text("link-detail"));
     assert_eq!(json!(browser.text("link-hint")), link["hint"]);
     browser.wait_text("link-next", |text| text.starts_with("Next try in") || text.starts_with("Trying now"));
-    browser.wait_text("pending", |text| text == "320");
+    browser.wait_text("pending", |text| text == "3,020");
     browser.wait_text("pending-age", |text| text.starts_with("The oldest was first seen"));
 
+    // Some seconds of work, however many batches are on their way at a time.
     proxy.open();
-    proxy.delay(Duration::from_millis(15));
+    proxy.rate(80_000);
     let mut seen = BTreeSet::new();
     eventually(PATIENCE, "a progress bar that moves", || {
         if browser.shows("bar") {
@@ -49,12 +48,13 @@ fn the_page_follows_an_export_from_an_outage_to_its_end() {
     assert!(seen.len() >= 3, "{seen:?}");
     assert!(browser.text("export-state").starts_with("Running, started automatically"));
     browser.wait_text("export-pace", |text| text.contains("rows a second"));
+    proxy.open();
     browser.wait_text("export-state", |text| text.starts_with("Completed"));
     wait_completed(&daemon);
     browser.wait_text("pending", |text| text == "0");
     assert_eq!(browser.text("link-state"), "Connected");
     assert!(!browser.shows("link-why") && !browser.shows("bar"));
-    assert_eq!(["c-sent", "c-duplicates", "c-rejected"].map(|id| read(&browser.text(id))), [300, 20, 0]);
+    assert_eq!(["c-sent", "c-duplicates", "c-rejected"].map(|id| read(&browser.text(id))), [3_000, 20, 0]);
 
     // The past: the strip has the outage and what came after, the table the export.
     browser.wait_text("strip-text", |text| text.contains("1 outage"));
@@ -62,7 +62,7 @@ fn the_page_follows_an_export_from_an_outage_to_its_end() {
         "return [...document.querySelectorAll('#strip rect')].map((part) => part.getAttribute('class'))",
     );
     assert_eq!(parts, json!(["offline", "online"]));
-    browser.wait_text("runs-body", |text| text.contains("completed") && text.contains("300"));
+    browser.wait_text("runs-body", |text| text.contains("completed") && text.contains("3,000"));
     assert!(browser.run("return document.querySelectorAll('#chart rect.sent').length").as_u64() > Some(0));
     is_well(&browser, &daemon);
 }

@@ -71,15 +71,17 @@ fn each_button_does_what_it_says() {
 #[test]
 fn a_running_export_is_stopped_by_its_button() {
     let proxy = crate::support::proxy::Proxy::start(crate::support::mongod::shared_mongod().port());
-    proxy.delay(std::time::Duration::from_millis(20));
+    proxy.rate(40_000);
     let mut scene = Scene::new("page_stop").by(proxy.uri());
-    scene.app.insert_inquiries(2_000);
-    let daemon = scene.daemon().set("export.batch_size", 1).start();
+    scene.app.insert_inquiries(6_000);
+    let daemon = scene.daemon().set("export.batch_size", 10).start();
     daemon.wait_status("a running export", |status| status["status"] == "running");
     let Some(browser) = open(&daemon) else { return };
     eventually(PATIENCE, "its button", || browser.shows("stop").then_some(()));
     browser.click("#stop");
     browser.click("#confirm-ok");
+    browser.wait_text("toast", |text| text == "Export is stopping");
+    proxy.open();
     browser.wait_text("export-state", |text| text.starts_with("Broke off"));
     assert_eq!(browser.text("export-pace"), "stopped by request");
     assert_eq!(daemon.status()["status"], "failed");
