@@ -2,7 +2,7 @@
 
 use rustix::process::Signal;
 use std::collections::BTreeSet;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 
 use super::*;
@@ -102,12 +102,14 @@ fn a_page_that_finds_no_place_to_listen_asks_every_now_and_then() {
             let host = daemon.address();
             let request = format!("GET /api/export/events HTTP/1.1\r\nHost: {host}\r\n\r\n");
             stream.write_all(request.as_bytes()).expect("it reads");
+            // It has its place as soon as it is answered.
+            let mut answer = [0; 12];
+            stream.read_exact(&mut answer).expect("it is answered");
+            assert_eq!(&answer, b"HTTP/1.1 200");
             stream
         })
         .collect();
-    eventually(PATIENCE, "no place", || {
-        (daemon.ask_text("GET", "/api/export/events").0 == 503).then_some(())
-    });
+    assert_eq!(daemon.ask_text("GET", "/api/export/events").0, 503);
     let Some(browser) = open(&daemon) else { return };
     scene.app.insert_inquiries(4);
     browser.wait_text("export-state", |text| text.starts_with("Completed"));
