@@ -3,6 +3,8 @@
 //! What holds:
 //! - no change is lost: the watches stand before the first look, and whatever comes after a report leads to another one;
 //! - a report follows a change within a few hundredths of a second, and there are at most ten of them a second;
+//! - a commit that takes effect only after the last write to the files is told of, too: by reports of its own accord, a few
+//!   and further and further apart;
 //! - while nothing happens, nothing is read: every half minute the files are looked at, by name, size and time;
 //! - where inotify can't work (its limits are used up, the files are on another host), they are looked at each second.
 
@@ -24,6 +26,11 @@ const SETTLE: Duration = Duration::from_millis(20);
 
 /// From one report to the next.
 const SPACING: Duration = Duration::from_millis(100);
+
+/// A commit in a write-ahead log takes effect when it stands in the log's index. That is shared memory, of which no event
+/// tells; and before it the log is synchronised, which takes a slow disk its time. So much time after the last event, and
+/// after each of these reports, there is another one.
+const AFTERMATH: [Duration; 3] = [Duration::from_millis(250), Duration::from_secs(1), Duration::from_secs(5)];
 
 /// How often the files are looked at though inotify works: a directory further up may have been exchanged.
 const SLOW: Duration = Duration::from_secs(30);
@@ -63,6 +70,7 @@ impl Watch {
             last: Look::default(),
             degraded: false,
             tells,
+            aftermath: AFTERMATH.iter(),
         };
         Self { changed, task: tokio::spawn(watcher.run()).abort_handle() }
     }
@@ -109,6 +117,8 @@ struct Watcher {
     degraded: bool,
     /// Whether it is logged that changes aren't reported by the system.
     tells: bool,
+    /// What is left of the reports after the last event.
+    aftermath: std::slice::Iter<'static, Duration>,
 }
 
 impl Watcher {
@@ -117,23 +127,26 @@ impl Watcher {
         loop {
             let seen = match &self.eyes {
                 Some(eyes) => {
-                    let interval = match (self.degraded, self.tells) {
-                        (true, _) => FAST,
-                        (false, true) => SLOW,
-                        (false, false) => SLOWER,
+                    let next = if self.tells { self.aftermath.next() } else { None };
+                    let interval = match (next, self.degraded, self.tells) {
+                        (Some(after), ..) => *after,
+                        (None, true, _) => FAST,
+                        (None, false, true) => SLOW,
+                        (None, false, false) => SLOWER,
                     };
                     match timeout(interval, eyes.next()).await {
                         Ok(first) => {
                             sleep(SETTLE).await;
                             let more = eyes.take();
+                            self.aftermath = AFTERMATH.iter();
                             Seen { change: true, upheaval: first.upheaval || more.upheaval }
                         }
-                        Err(_) => Seen::default(),
+                        Err(_) => Seen { change: next.is_some(), upheaval: false },
                     }
                 }
                 None => {
                     sleep(FAST).await;
-                    Seen::default()
+                    Seen { change: self.aftermath.next().is_some(), upheaval: false }
                 }
             };
             let rest = Instant::now() + SPACING;
@@ -148,6 +161,9 @@ impl Watcher {
     /// Looks, reports what changed, and makes the watches again if they aren't where they should be.
     async fn look(&mut self, seen: Seen) {
         let look = self.ask().await;
+        if look.stamp != self.last.stamp {
+            self.aftermath = AFTERMATH.iter();
+        }
         let misplaced = self.eyes.as_ref().is_none_or(|eyes| !eyes.are_on(&look.places));
         if seen.upheaval || misplaced {
             self.settle_down(look).await;
@@ -202,6 +218,29 @@ impl Watcher {
                 event = "watch_restored",
                 "Changes of the database are reported by the system again"
             ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_commit_that_takes_effect_after_its_last_write_is_told_of() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("app.db");
+        std::fs::write(&path, "").unwrap();
+        let watch = Watch::start(&path);
+        let limit = AFTERMATH.iter().sum::<Duration>() * 4;
+        let reported = async || timeout(limit, watch.changed()).await.is_ok();
+        // The first one is about the start; the last ones come of their own accord.
+        for report in 0..=AFTERMATH.len() {
+            assert!(reported().await, "report {report}");
+        }
+        std::fs::write(directory.path().join("app.db-wal"), "a commit, perhaps").unwrap();
+        for report in 0..=AFTERMATH.len() {
+            assert!(reported().await, "report {report}");
         }
     }
 }

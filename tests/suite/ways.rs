@@ -124,9 +124,12 @@ fn a_user_that_is_dropped_and_made_again_costs_nothing_but_time() {
     let mut app = App::create(directory.path());
     app.insert_inquiries(3);
     let mongod = with_user();
-    let daemon =
-        Daemon::builder(app.path(), &login(&mongod, "right")).set("mongodb.idle_disconnect", "100ms").start();
+    let proxy = Proxy::start(mongod.port());
+    let uri = format!("mongodb://writer:right@127.0.0.1:{}/?directConnection=true", proxy.port());
+    let daemon = Daemon::builder(app.path(), &uri).set("mongodb.idle_disconnect", "100ms").start();
     daemon.wait_status("an export", |status| status["successful_records"] == 3);
+    // This server asks who one is, but not at each step: the next connection has to log in.
+    eventually(PATIENCE, "no connection", || (proxy.counters().open == 0).then_some(()));
     let (client, mark) = (mongod.client(), daemon.log().mark());
     client.run("admin", doc! { "dropUser": "writer" });
     app.insert_inquiries(3);

@@ -41,7 +41,9 @@ fn events_are_found_in_the_journal_by_their_ids_and_with_their_fields() {
         stage.mongod.kill();
         app.insert_inquiries(1);
         let lost = machine.wait_journal(&[&by_id("connectivity_lost")], 1);
-        assert_eq!((&lost["REASON"], &lost["PRIORITY"]), (&"refused".into(), &"4".into()), "{lost}");
+        // What the connection that breaks is told first, or what the next one is.
+        let reason = lost["REASON"].as_str().unwrap_or_default();
+        assert!(["disconnected", "refused"].contains(&reason) && lost["PRIORITY"] == "4", "{lost}");
         let failed = machine.wait_journal(&[&by_id("probe_failed"), "REASON=refused"], 1);
         assert!(failed["ATTEMPTS"].as_str().is_some_and(|text| text.parse::<u32>().is_ok()), "{failed}");
     });

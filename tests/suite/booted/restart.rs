@@ -19,7 +19,8 @@ fn a_loop_that_hangs_is_ended_by_the_watchdog_and_a_crash_costs_nothing() {
     on_a_host_of_its_own(|host| {
         let stage = Stage::set(host);
         let mut app = stage.application();
-        let machine = stage.boot("[export]\nbatch_size = 2");
+        // One small batch after another, so that there is time to be struck in the middle.
+        let machine = stage.boot("[export]\nbatch_size = 2\nmax_batch_size = 2\nmax_in_flight = 1");
         let quick = "[Service]\nWatchdogSec=1s\n";
         machine.write("/etc/systemd/system/mongo-uplink.service.d/watchdog.conf", quick);
         machine.sh("systemctl daemon-reload; systemctl start mongo-uplink");
