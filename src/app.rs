@@ -74,7 +74,7 @@ pub fn run(config: Config, sources: Sources, telemetry: Telemetry) -> Result<(),
         // SQLite must not wait for those.
         .max_blocking_threads(16)
         // Longer than the watch's own interval: a thread that comes and goes with each look wakes an idle host twice.
-        .thread_keep_alive(Duration::from_secs(45))
+        .thread_keep_alive(Duration::from_secs(75))
         .enable_all()
         .build()
         .map_err(AppError::System)?;

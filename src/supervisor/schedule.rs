@@ -30,7 +30,7 @@ pub fn schedule(config: &Config) -> Result<Timing, InvalidSchedule> {
             multiplier,
             randomization_factor,
         )?,
-        min_pass_interval: Duration::from_millis(50),
+        min_pass_interval: Duration::from_millis(100),
         // Preparing and a batch are several operations, each with its own deadline.
         stall: config.mongodb.operation_timeout * 6,
         automatic: config.export.automatic,

@@ -12,7 +12,7 @@ use crate::support::wait::{PATIENCE, eventually, poll};
 /// How long an idle daemon is watched.
 const WATCHED: Duration = Duration::from_secs(20);
 
-/// An idle daemon is awake in at most so many moments a second: the look at the database's files each half minute, and
+/// An idle daemon is awake in at most so many moments a second: the look at the database's files each minute, and
 /// something for a kernel that rounds.
 const AWAKE_A_SECOND: f64 = 0.1;
 

@@ -86,7 +86,7 @@ fn after_a_power_cut_it_starts_by_itself_and_goes_on_where_it_was() {
         let stage = Stage::set(host);
         let mut app = stage.application();
         app.insert_inquiries(50);
-        let machine = stage.boot("[export]\nbatch_size = 2");
+        let machine = stage.boot("[export]\nbatch_size = 2\nmax_batch_size = 2\nmax_in_flight = 1");
         machine.run(&["systemctl", "enable", "--now", UNIT]);
         stage.wait_count(&machine, 50);
         wait_completed(&machine);
