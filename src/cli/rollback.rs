@@ -14,7 +14,7 @@ use super::voice::Voice;
 use super::{CommandError, Finding, Options};
 use crate::config::{Config, Sources};
 use crate::ledger;
-use crate::report::{Extent, Planned, RolledBack};
+use crate::report::{Extent, Planned, RolledBack, is_export_id};
 
 /// What is to be taken back.
 #[derive(Args, Clone, Debug)]
@@ -115,8 +115,7 @@ fn asked(meant: u64) -> io::Result<bool> {
 
 /// An id as exports get them: nothing else may get into a request.
 fn export_id(text: &str) -> Result<String, String> {
-    let plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-    if plain && text.starts_with("export_") && text.len() <= 64 {
+    if is_export_id(text) {
         return Ok(text.to_owned());
     }
     Err("an id of an export is allowed, as export_20240927_143022".to_owned())

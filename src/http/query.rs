@@ -1,7 +1,7 @@
 //! The parameters of requests.
 //!
 //! What holds: a parameter that is given is either understood or refused by name; none is guessed. What isn't known is
-//! ignored, as the documented API's clients expect. Texts for booleans are those that FastAPI takes: `true`, `false`,
+//! ignored, as the documented API's clients expect, but where a request deletes something. Texts for booleans are those that FastAPI takes: `true`, `false`,
 //! `1`, `0`, `yes`, `no`, `y`, `n`, `on`, `off`, `t`, `f`, in any case.
 
 use axum::extract::Query;
@@ -9,7 +9,7 @@ use axum::http::{StatusCode, Uri};
 
 use super::envelope::Envelope;
 
-/// Of a refused value, what is shown to whoever sent it.
+/// Of a refused value or name, what is shown to whoever sent it.
 const SHOWN: usize = 40;
 
 /// What was asked for; what isn't given is as configured.
@@ -26,6 +26,8 @@ pub(super) enum InvalidQuery {
     Value { name: &'static str, value: String, allowed: &'static str },
     #[error("{name} is given more than once: {allowed} is allowed, once")]
     Repeated { name: &'static str, allowed: &'static str },
+    #[error("{} isn't known here: {} are allowed", quoted(name), allowed.join(", "))]
+    Unknown { name: String, allowed: &'static [&'static str] },
     #[error("the query string can't be read")]
     Unreadable,
 }
@@ -51,6 +53,17 @@ impl StartParameters {
 pub(super) fn pairs(uri: &Uri) -> Result<Vec<(String, String)>, InvalidQuery> {
     let Query(pairs) = Query::try_from_uri(uri).map_err(|_| InvalidQuery::Unreadable)?;
     Ok(pairs)
+}
+
+/// Refuses what isn't among these.
+pub(super) fn nothing_but(
+    allowed: &'static [&'static str],
+    pairs: &[(String, String)],
+) -> Result<(), InvalidQuery> {
+    match pairs.iter().find(|(name, _)| !allowed.contains(&name.as_str())) {
+        Some((name, _)) => Err(InvalidQuery::Unknown { name: name.clone(), allowed }),
+        None => Ok(()),
+    }
 }
 
 /// The value of a parameter that may be given once.
@@ -87,14 +100,15 @@ pub(super) fn boolean(text: &str) -> Option<bool> {
     }
 }
 
-/// The beginning of a value, its control characters escaped.
 fn shown(value: &str) -> String {
-    if value.is_empty() {
-        return "is empty".to_owned();
-    }
-    let cut: String = value.chars().take(SHOWN).collect();
-    let dots = if cut.len() < value.len() { "..." } else { "" };
-    format!("is {cut:?}{dots}")
+    if value.is_empty() { "is empty".to_owned() } else { format!("is {}", quoted(value)) }
+}
+
+/// The beginning of a text, its control characters escaped.
+fn quoted(text: &str) -> String {
+    let cut: String = text.chars().take(SHOWN).collect();
+    let dots = if cut.len() < text.len() { "..." } else { "" };
+    format!("{cut:?}{dots}")
 }
 
 #[cfg(test)]

@@ -4,12 +4,9 @@ use axum::extract::State;
 use axum::http::{StatusCode, Uri};
 
 use super::envelope::Envelope;
-use super::query::{InvalidQuery, boolean, one, pairs};
-use crate::report::{Extent, Rollback, RollbackMode, RollbackRequest};
+use super::query::{InvalidQuery, boolean, nothing_but, one, pairs};
+use crate::report::{Extent, Rollback, RollbackMode, RollbackRequest, is_export_id};
 use crate::supervisor::control::{Control, RollbackRefusal};
-
-/// Longer than any id that an export is given.
-const LONGEST_ID: usize = 64;
 
 const AN_ID: &str = "an id of an export, as export_20240927_143022";
 
@@ -32,8 +29,12 @@ pub(super) async fn rollback(State(control): State<Control>, uri: Uri) -> Envelo
     }
 }
 
+/// All others are refused: a `dry_run` that is misspelt and overlooked would delete documents.
+const KNOWN: &[&str] = &["export_id", "changed_too", "dry_run"];
+
 fn read(uri: &Uri) -> Result<RollbackRequest, InvalidQuery> {
     let pairs = pairs(uri)?;
+    nothing_but(KNOWN, &pairs)?;
     let flag = |name| one(&pairs, name, "true or false", boolean).map(Option::unwrap_or_default);
     let missing = InvalidQuery::Value { name: "export_id", value: String::new(), allowed: AN_ID };
     Ok(RollbackRequest {
@@ -44,6 +45,5 @@ fn read(uri: &Uri) -> Result<RollbackRequest, InvalidQuery> {
 }
 
 fn id(text: &str) -> Option<String> {
-    let plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-    (plain && text.starts_with("export_") && text.len() <= LONGEST_ID).then(|| text.to_owned())
+    is_export_id(text).then(|| text.to_owned())
 }

@@ -28,6 +28,16 @@ impl Trigger {
     }
 }
 
+/// Longer than any id that an export is given.
+const LONGEST_ID: usize = 64;
+
+/// Whether a text could be the id of an export. What can is safe in a request, a log and a terminal.
+#[must_use]
+pub fn is_export_id(text: &str) -> bool {
+    let plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    plain && text.starts_with("export_") && text.len() <= LONGEST_ID
+}
+
 /// What an export was asked to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RunRequest {

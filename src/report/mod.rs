@@ -14,7 +14,7 @@ mod summary;
 mod time;
 
 pub use backlog::Backlog;
-pub use export::{ExportStatus, Outcome, Progress, RunRequest, RunState, Trigger};
+pub use export::{ExportStatus, Outcome, Progress, RunRequest, RunState, Trigger, is_export_id};
 pub use failure::{Failure, Reason};
 pub use ledger::{LedgerState, PastExport, Remark, RemarkQuery, Remarks};
 pub use link::{Link, LinkState};

@@ -32,6 +32,11 @@ fn nothing_is_taken_back_while_an_export_runs_or_without_an_id_that_is_one() {
             "?export_id=export_1&dry_run=perhaps",
             "dry_run is \"perhaps\": true or false is allowed".to_owned(),
         ),
+        // A slip of the pen must not delete anything.
+        (
+            "?export_id=export_20240927_143022&dryrun=true",
+            "\"dryrun\" isn't known here: export_id, changed_too, dry_run are allowed".to_owned(),
+        ),
     ] {
         server.ask("POST", &format!("/api/export/rollback{query}")).fails(422, "Invalid request", &error);
     }
