@@ -5,9 +5,10 @@
 
 mod operations;
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use axum::Json;
+use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use schemars::SchemaGenerator;
 use schemars::generate::SchemaSettings;
@@ -16,19 +17,23 @@ use serde_json::{Map, Value, json};
 use operations::{Content, Message, OPERATIONS, Operation, Parameter};
 
 /// What any request may be answered with, beside what its operation says.
-const FOR_ALL: [(u16, &str); 6] = [
+const FOR_ALL: [(u16, &str); 7] = [
     (400, "Bad request"),
     (401, "Unauthorized"),
     (403, "Forbidden"),
     (408, "Request timeout"),
     (413, "Payload too large"),
     (500, "Internal server error"),
+    (503, "Service unavailable"),
 ];
 
 static DOCUMENT: LazyLock<Value> = LazyLock::new(document);
 
+/// Written once: whoever asks a thousand times keeps nobody else waiting.
+static TEXT: LazyLock<String> = LazyLock::new(|| DOCUMENT.to_string());
+
 pub(super) async fn openapi() -> Response {
-    Json(&*DOCUMENT).into_response()
+    ([(CONTENT_TYPE, "application/json")], TEXT.as_str()).into_response()
 }
 
 /// The description of the API.
@@ -82,13 +87,17 @@ fn described(operation: &Operation, generator: &mut SchemaGenerator) -> Value {
     };
     let ok = json!({ "description": operation.summary, "content": { media: { "schema": schema } } });
     responses.insert("200".to_owned(), ok);
+    let mut failures: BTreeMap<u16, Vec<&str>> = BTreeMap::new();
     for (status, message) in operation.failures.iter().chain(&FOR_ALL) {
+        failures.entry(*status).or_default().push(message);
+    }
+    for (status, messages) in failures {
         let schema = json!({
             "$ref": "#/components/schemas/Failure",
-            "properties": { "message": { "const": message } },
+            "properties": { "message": { "enum": messages } },
         });
         let content = json!({ "application/json": { "schema": schema } });
-        let response = json!({ "description": message, "content": content });
+        let response = json!({ "description": messages.join("; "), "content": content });
         responses.insert(status.to_string(), response);
     }
     let mut described = json!({ "operationId": operation.id, "summary": operation.summary });
@@ -100,8 +109,8 @@ fn described(operation: &Operation, generator: &mut SchemaGenerator) -> Value {
 }
 
 fn parameter(parameter: &Parameter) -> Value {
-    let Parameter { name, description, schema } = parameter;
-    json!({ "name": name, "in": "query", "required": false, "description": description, "schema": schema() })
+    let Parameter { name, description, required, schema } = parameter;
+    json!({ "name": name, "in": "query", "required": required, "description": description, "schema": schema() })
 }
 
 /// What was asked for. The documented answers of an empty table have no `error`.

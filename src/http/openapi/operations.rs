@@ -43,22 +43,23 @@ pub(super) enum Message {
 pub(super) struct Parameter {
     pub(super) name: &'static str,
     pub(super) description: &'static str,
+    pub(super) required: bool,
     pub(super) schema: fn() -> Value,
 }
 
 const RUNNING: (u16, &str) = (409, "Export is already running");
 const INVALID: (u16, &str) = (422, "Invalid request");
-const UNAVAILABLE: (u16, &str) = (503, "Service unavailable");
 const NO_LEDGER: (u16, &str) = (503, "The ledger is not available");
 
 const fn flag(name: &'static str, description: &'static str) -> Parameter {
-    Parameter { name, description, schema: || json!({ "type": "boolean" }) }
+    Parameter { name, description, required: false, schema: || json!({ "type": "boolean" }) }
 }
 
 const fn limit(description: &'static str) -> Parameter {
     Parameter {
         name: "limit",
         description,
+        required: false,
         schema: || json!({ "type": "integer", "minimum": 1, "maximum": 1000 }),
     }
 }
@@ -113,15 +114,17 @@ pub(super) const OPERATIONS: &[Operation] = &[
             Parameter {
                 name: "batch_size",
                 description: "Rows a batch; as configured if it isn't given",
+                required: false,
                 schema: || json!({ "type": "integer", "minimum": 1, "maximum": 1000, "default": 100 }),
             },
             Parameter {
                 name: "skip_duplicates",
                 description: "Whether duplicates are left out; as configured if it isn't given",
+                required: false,
                 schema: || json!({ "type": "boolean", "default": true }),
             },
         ],
-        failures: &[RUNNING, INVALID, UNAVAILABLE],
+        failures: &[RUNNING, INVALID],
         ..post(
             "/api/export/sqlite-to-mongodb",
             "start_export",
@@ -130,7 +133,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         )
     },
     Operation {
-        failures: &[RUNNING, UNAVAILABLE],
+        failures: &[RUNNING],
         ..post(
             "/api/export/reset-export-status",
             "reset_export_status",
@@ -138,26 +141,20 @@ pub(super) const OPERATIONS: &[Operation] = &[
             told::<ExportStatus>(&["Export status reset successfully"]),
         )
     },
+    post(
+        "/api/export/pause",
+        "pause",
+        "Lets no export start by itself any more",
+        told::<Pausing>(&["Export paused successfully", "Export paused until the daemon ends"]),
+    ),
+    post(
+        "/api/export/resume",
+        "resume",
+        "Lets exports start by themselves again",
+        told::<Pausing>(&["Export resumed successfully", "Export resumed until the daemon ends"]),
+    ),
     Operation {
-        failures: &[UNAVAILABLE],
-        ..post(
-            "/api/export/pause",
-            "pause",
-            "Lets no export start by itself any more",
-            told::<Pausing>(&["Export paused successfully", "Export paused until the daemon ends"]),
-        )
-    },
-    Operation {
-        failures: &[UNAVAILABLE],
-        ..post(
-            "/api/export/resume",
-            "resume",
-            "Lets exports start by themselves again",
-            told::<Pausing>(&["Export resumed successfully", "Export resumed until the daemon ends"]),
-        )
-    },
-    Operation {
-        failures: &[(409, "Export is not running"), UNAVAILABLE],
+        failures: &[(409, "Export is not running")],
         ..post(
             "/api/export/stop",
             "stop",
@@ -192,11 +189,13 @@ pub(super) const OPERATIONS: &[Operation] = &[
             Parameter {
                 name: "outcome",
                 description: "Only rows of this outcome",
+                required: false,
                 schema: || json!({ "type": "string", "enum": ["rejected", "duplicate", "held"] }),
             },
             Parameter {
                 name: "after",
                 description: "What the last page gave as `next`",
+                required: false,
                 schema: || json!({ "type": "string", "pattern": "^(-?[0-9]{1,18}|X'([0-9A-Fa-f]{2})*')$" }),
             },
             limit("Rows at most; 100 if it isn't given"),
@@ -222,7 +221,8 @@ pub(super) const OPERATIONS: &[Operation] = &[
         parameters: &[
             Parameter {
                 name: "export_id",
-                description: "Which export; it must be given",
+                description: "Which export",
+                required: true,
                 schema: || json!({ "type": "string", "pattern": "^export_[A-Za-z0-9_]+$" }),
             },
             flag("changed_too", "Whether documents, too, that were changed since; no if it isn't given"),
@@ -236,16 +236,13 @@ pub(super) const OPERATIONS: &[Operation] = &[
             told::<Rollback>(&["Rollback planned, nothing was changed", "Export rolled back successfully"]),
         )
     },
-    Operation {
-        failures: &[UNAVAILABLE],
-        ..get(
-            "/api/export/events",
-            "events",
-            "Status and connectivity as they change, as server-sent events: `status` and `connectivity`, whose data are \
-             those of the operations of these names",
-            Content::Text("text/event-stream"),
-        )
-    },
+    get(
+        "/api/export/events",
+        "events",
+        "Status and connectivity as they change, as server-sent events: `status` and `connectivity`, whose data are \
+         those of the operations of these names",
+        Content::Text("text/event-stream"),
+    ),
     get("/live", "live", "Whether the process answers", told::<Health>(&["Alive"])),
     Operation {
         failures: &[(503, "Not ready")],
