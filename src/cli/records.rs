@@ -2,6 +2,7 @@
 //! own file: read to list, written to release.
 
 use std::fmt::Write as _;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
@@ -60,6 +61,11 @@ pub enum RecordsError {
     /// The configuration is wrong.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// No daemon has worked with this directory.
+    #[error(
+        "state.directory {0} holds no ledger: the daemon hasn't run yet, or works with another directory"
+    )]
+    None(PathBuf),
     /// There is no ledger that could be used.
     #[error("the ledger in {directory}: {source}")]
     Ledger {
@@ -89,7 +95,12 @@ pub fn records(sources: &Sources, wanted: &Records) -> Result<String, RecordsErr
         Some(Action::Retry(_)) => retry(&directory),
         None => list(&directory, wanted),
     };
-    done.map_err(|source| RecordsError::Ledger { directory, source })
+    done.map_err(|source| match source {
+        LedgerError::File { source, .. } if source.kind() == ErrorKind::NotFound => {
+            RecordsError::None(directory)
+        }
+        source => RecordsError::Ledger { directory, source },
+    })
 }
 
 fn retry(directory: &Path) -> Result<String, LedgerError> {

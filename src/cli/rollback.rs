@@ -81,13 +81,15 @@ fn go(side: &mut dyn Side, wanted: &Rollback) -> Result<Finding, CommandError> {
         return Ok(Finding::Wrong);
     }
     let meant = if wanted.changed_too { documents } else { documents - changed };
-    let stay = if wanted.changed_too {
-        "would be deleted, too"
-    } else {
-        "would stay; --changed-too takes them, too"
+    let fate = match (changed, wanted.changed_too) {
+        (0, _) => "None of them was changed since.".to_owned(),
+        (_, true) => format!("{changed} of them were changed since, and would be deleted, too."),
+        (_, false) => {
+            format!("{changed} of them were changed since, and would stay; --changed-too takes them, too.")
+        }
     };
     voice.say(&format!(
-        "{id}: {documents} documents that it inserted are in the collection. {changed} of them were changed since, and {stay}.\n\
+        "{id}: {documents} documents that it inserted are in the collection. {fate}\n\
          {meant} would be deleted. Their rows in SQLite would be held: no automatic export sends them again.\n"
     ))?;
     if meant == 0 {

@@ -115,3 +115,20 @@ fn the_records_are_asked_for_with_their_options_on_either_side() {
         assert_eq!(parse(arguments).unwrap_err().exit_code(), 2, "{arguments:?}");
     }
 }
+
+#[test]
+fn records_of_a_daemon_that_never_ran_name_the_key_to_look_at() {
+    let directory = tempfile::tempdir().unwrap();
+    let place = directory.path().join("state");
+    let set = format!("state.directory={}", place.display());
+    for arguments in [&["--set", &set, "records"][..], &["--set", &set, "records", "retry"]] {
+        let cli = parse(arguments).unwrap();
+        let Command::Records(wanted) = cli.command() else { panic!("another command") };
+        let error = records(&cli.added_to(Sources::default()), &wanted).unwrap_err().to_string();
+        assert!(
+            error.starts_with(&format!("state.directory {} holds no ledger", place.display())),
+            "{error}"
+        );
+        assert!(!place.exists(), "nothing is made");
+    }
+}

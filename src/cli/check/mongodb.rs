@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use tokio::time::timeout;
 
 use super::verdict::Line;
@@ -23,7 +24,8 @@ const STAGES: [&str; 9] = ["dns", "tcp", "tls", "server", "login", "primary", "r
 
 pub(super) async fn look(config: &Config) -> Vec<Line> {
     let fallbacks = config.mongodb.fallback_uris.iter().map(|uri| usable(config, uri));
-    let fallbacks = all(fallbacks.collect());
+    // One after the other would take too long.
+    let fallbacks = join_all(fallbacks);
     let (mut lines, fallbacks) = tokio::join!(first(config, &config.mongodb.uri), fallbacks);
     for (number, failure) in (1..).zip(fallbacks) {
         lines.push(match failure {
@@ -34,26 +36,6 @@ pub(super) async fn look(config: &Config) -> Vec<Line> {
         });
     }
     lines
-}
-
-/// One after the other would take too long.
-async fn all<T>(futures: Vec<impl Future<Output = T>>) -> Vec<T> {
-    let mut pending: Vec<_> = futures.into_iter().map(Box::pin).collect();
-    let mut done: Vec<Option<T>> = pending.iter().map(|_| None).collect();
-    std::future::poll_fn(|context| {
-        let mut ready = true;
-        for (future, slot) in pending.iter_mut().zip(&mut done) {
-            if slot.is_none() {
-                match future.as_mut().poll(context) {
-                    std::task::Poll::Ready(value) => *slot = Some(value),
-                    std::task::Poll::Pending => ready = false,
-                }
-            }
-        }
-        if ready { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
-    })
-    .await;
-    done.into_iter().flatten().collect()
 }
 
 async fn usable(config: &Config, uri: &Secret) -> Option<Failure> {
