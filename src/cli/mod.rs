@@ -40,7 +40,8 @@ Environment:
   MONGO_UPLINK_<SECTION>__<KEY>  any key of the configuration, in capitals with two underscores:
                                  MONGO_UPLINK_PROBE__TIMEOUT=10s is timeout in [probe]
   CREDENTIALS_DIRECTORY          set by systemd; its credential mongodb-uri is the connection string
-                                 if neither mongodb.uri nor mongodb.uri_file is set
+                                 if neither mongodb.uri nor mongodb.uri_file is set, http-token the
+                                 token of the HTTP server likewise
 
 Signals:
   SIGTERM, SIGINT  stop at the next batch boundary; once more: at once
@@ -56,8 +57,8 @@ Exit codes:
   78  the configuration is wrong; the message names key, value, source and what is allowed
 
 With the daemon and without:
-  export, status and rollback ask the daemon that works with state.directory, at http.listen; if
-  none runs, they do it themselves. verify and check look for themselves and disturb nobody.
+  export, status and rollback ask the daemon that works with state.directory, at http.socket or
+  http.listen; if none runs, they do it themselves. verify and check look for themselves and disturb nobody.
   A command must see the daemon's state directory, and should run as its user: what it makes there
   is its own.
 

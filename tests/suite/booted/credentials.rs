@@ -42,6 +42,21 @@ fn credentials_reach_the_service_alone_and_may_be_missing() {
         let handed_over = "/run/credentials/mongo-uplink.service";
         let names = machine.run(&["ls", handed_over]);
         assert_eq!(names.lines().collect::<Vec<_>>(), ["http-token", "mongodb-uri"]);
+        // A command gets them as the README says; without a message bus, but that is for the terminal alone.
+        let out = "/var/lib/mongo-uplink/out";
+        machine.sh(&format!(
+            "systemd-run --quiet --collect --uid=mongo-uplink --working-directory=/var/lib/mongo-uplink \
+                 --property=LoadCredential=mongodb-uri:mongo-uplink.mongodb-uri \
+                 --property=LoadCredential=http-token:mongo-uplink.http-token \
+                 --setenv=MONGO_UPLINK_STATE__DIRECTORY=/var/lib/mongo-uplink \
+                 --property=SupplementaryGroups=inquiries --property=Type=oneshot --property=StandardOutput=file:{out} \
+                 sh -c 'for command in verify status export; do \
+                     /usr/bin/mongo-uplink --config /etc/mongo-uplink/config.toml $command || exit; done'"
+        ));
+        let said = machine.run(&["cat", out]);
+        for part in ["Nothing differs.", "The daemon runs.", "Completed."] {
+            assert!(said.contains(part), "no {part:?} in:\n{said}");
+        }
         // Root may read everything; somebody else may not.
         let stranger = ["setpriv", "--reuid", "12345", "--regid", "12345", "--clear-groups", "cat"];
         let uri = format!("{handed_over}/mongodb-uri");
