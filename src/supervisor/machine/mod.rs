@@ -15,10 +15,12 @@
 //!
 //! It reads no clock and draws no number; the driver beside it does.
 
+mod brakes;
 mod event;
 mod link;
 mod plan;
 mod state;
+mod steps;
 mod timing;
 
 use std::time::Instant;
@@ -282,86 +284,6 @@ impl Machine {
             // It ended without a word of MongoDB's.
             self.state = State::Offline { next_probe };
         }
-    }
-
-    fn stop_requested(&mut self, fx: &mut Vec<Effect>) {
-        self.manual = None;
-        if let State::Exporting { .. } = self.state {
-            self.plan.let_be();
-            fx.push(Effect::AbortPass(AbortCause::Requested));
-        }
-    }
-
-    fn pause(&mut self, fx: &mut Vec<Effect>) {
-        self.paused = true;
-        self.end_automatic(fx);
-    }
-
-    fn end_automatic(&self, fx: &mut Vec<Effect>) {
-        if let State::Exporting { request: PassRequest::Automatic(_), .. } = self.state {
-            fx.push(Effect::AbortPass(AbortCause::Requested));
-        }
-    }
-
-    fn resume(&mut self, now: Instant, fx: &mut Vec<Effect>) {
-        if std::mem::take(&mut self.paused) {
-            self.source_changed(now, fx);
-        }
-    }
-
-    fn stop(&mut self, fx: &mut Vec<Effect>) {
-        match self.state {
-            State::Probing { .. } => fx.push(Effect::CancelProbe),
-            State::Exporting { .. } => fx.push(Effect::AbortPass(AbortCause::Stopping)),
-            State::Offline { .. } | State::Online | State::Stopping => {}
-        }
-        self.state = State::Stopping;
-    }
-
-    /// MongoDB answered well: the only thing that proves the link.
-    fn answered(&mut self, now: Instant, random: f64, fx: &mut Vec<Effect>) {
-        self.probe_retry.reset();
-        self.recheck = self.timing.recheck(now, random);
-        if let Some(up) = self.link.up(now) {
-            self.plan.reconnected(now);
-            fx.push(up);
-        }
-    }
-
-    /// Online with nothing under way: begins what is due.
-    fn go_on(&mut self, now: Instant, fx: &mut Vec<Effect>) {
-        self.state = State::Online;
-        if let Some(request) = self.manual.take() {
-            self.start_pass(PassRequest::Manual(request), now, now, fx);
-        } else if now >= self.recheck {
-            self.start_probe(now, fx);
-        } else if self.is_automatic()
-            && let Some(kind) = self.plan.take(now)
-        {
-            self.start_pass(PassRequest::Automatic(kind), now, now, fx);
-        }
-    }
-
-    fn go_offline(&mut self, failure: Failure, next_probe: Instant, now: Instant, fx: &mut Vec<Effect>) {
-        let retry_in = next_probe.saturating_duration_since(now);
-        fx.push(self.link.down(failure, retry_in, now));
-        self.state = State::Offline { next_probe };
-    }
-
-    fn start_probe(&mut self, now: Instant, fx: &mut Vec<Effect>) {
-        self.last_probe = now;
-        self.state = State::Probing { since: now, lost_at: self.timing.probe_lost(now), hinted: false };
-        fx.push(Effect::StartProbe);
-    }
-
-    fn start_pass(&mut self, request: PassRequest, next_probe: Instant, now: Instant, fx: &mut Vec<Effect>) {
-        self.state = State::Exporting { request, stalls_at: self.timing.stalled(now), next_probe };
-        fx.push(Effect::StartPass(request));
-    }
-
-    /// The earliest time for a probe that the schedule didn't ask for.
-    fn after_last_probe(&self, now: Instant) -> Instant {
-        later(self.last_probe, self.timing.retry.initial()).max(now)
     }
 }
 
