@@ -117,7 +117,7 @@ pub(super) struct LinkHistory {
     pub(super) transitions: Vec<Transition>,
 }
 
-/// Rejected rows that will be sent again.
+/// Rejected and held rows that will be sent again.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub(super) struct Released {

@@ -38,7 +38,7 @@ pub(super) async fn records(State(control): State<Control>, uri: Uri) -> Envelop
 }
 
 pub(super) async fn retry(State(control): State<Control>) -> Envelope {
-    match control.retry_rejected().await {
+    match control.release().await {
         Ok(released) => Envelope::success("Rejected records will be retried", Released { released }),
         Err(refusal) => refusal.into(),
     }

@@ -206,7 +206,7 @@ impl Control {
     ///
     /// # Errors
     /// The ledger can't be written, or not within the deadline.
-    pub async fn retry_rejected(&self) -> Result<u64, LedgerRefusal> {
+    pub async fn release(&self) -> Result<u64, LedgerRefusal> {
         let services = Arc::clone(&self.shared.services);
         let commands = self.shared.commands.clone();
         self.remember(async move {

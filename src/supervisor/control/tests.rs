@@ -141,10 +141,10 @@ async fn a_good_test_wakes_the_loop_and_needs_no_loop() {
 #[tokio::test(start_paused = true)]
 async fn released_rows_are_looked_at_at_once_and_need_no_loop() {
     let (control, mut commands) = control(Slow::taking(SECOND / 2));
-    assert_eq!(control.retry_rejected().await, Ok(2));
+    assert_eq!(control.release().await, Ok(2));
     assert!(matches!(commands.try_recv(), Ok(Command::Compare)));
     drop(commands);
-    assert_eq!(control.retry_rejected().await, Ok(2));
+    assert_eq!(control.release().await, Ok(2));
 }
 
 #[tokio::test(start_paused = true)]
