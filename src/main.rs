@@ -79,5 +79,5 @@ fn misconfigured(error: &ConfigError) -> ExitCode {
 
 /// Where nobody reads standard error, the exit code says it all the same: `eprintln!` would panic.
 fn complain(text: &str) {
-    let _ = writeln!(io::stderr(), "{text}");
+    let _ = writeln!(io::stderr(), "{}", cli::harmless(text));
 }

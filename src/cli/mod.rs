@@ -195,5 +195,11 @@ fn shown(key: &str) -> String {
     key.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }
 
+/// The same for a whole text, whose lines stay lines: servers and other programs have a part in it, too.
+#[must_use]
+pub fn harmless(text: &str) -> String {
+    text.split('\n').map(shown).collect::<Vec<_>>().join("\n")
+}
+
 #[cfg(test)]
 mod tests;

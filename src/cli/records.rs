@@ -135,7 +135,8 @@ fn table(page: &Remarks) -> String {
         let outcome = row.outcome.as_str();
         let (key, tried, last) = (shown(&row.key), row.attempts, row.last_at.to_string());
         // Writing to a String can't fail.
-        let _ = writeln!(text, "{key:width$}  {outcome:9}  {tried:>5}  {last:24}  {}", reason(row));
+        let why = shown(&reason(row));
+        let _ = writeln!(text, "{key:width$}  {outcome:9}  {tried:>5}  {last:24}  {why}");
     }
     if let Some(next) = &page.next {
         let _ = writeln!(text, "More: --after \"{next}\"");

@@ -132,3 +132,8 @@ fn records_of_a_daemon_that_never_ran_name_the_key_to_look_at() {
         assert!(!place.exists(), "nothing is made");
     }
 }
+
+#[test]
+fn nothing_that_is_said_steers_a_terminal_and_lines_stay_lines() {
+    assert_eq!(harmless("one\u{1b}[2J\r\ntwo\u{9b}\n"), "one\u{fffd}[2J\u{fffd}\ntwo\u{fffd}\n");
+}

@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use super::harmless;
+
 /// Plain lines come no more often.
 const PLAIN_EVERY: Duration = Duration::from_secs(2);
 
@@ -58,7 +60,7 @@ impl Voice {
     /// Says a whole text, with its line ends. Whether anybody could hear it.
     pub(super) fn say(&mut self, text: &str) -> io::Result<()> {
         self.rest();
-        io::stdout().write_all(text.as_bytes())
+        io::stdout().write_all(harmless(text).as_bytes())
     }
 }
 
