@@ -118,6 +118,7 @@ fn held_rows_are_sent_again_only_when_they_are_released_or_asked_for() {
     // A changed row is sent as it is now.
     scene.app.execute("UPDATE chat_inquiry_information SET city = 'Moved' WHERE id = 40");
     scene.wait_count(left + 3);
+    eventually(PATIENCE, "a record of it", || (held(&daemon).len() == 15).then_some(()));
     assert_eq!(run(&daemon, &["records", "retry"]).out, "15 rejected or held rows will be sent again.\n");
     scene.wait_count(left + 18);
     eventually(PATIENCE, "no row held", || held(&daemon).is_empty().then_some(()));
