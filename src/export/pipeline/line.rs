@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use super::Leg;
 use super::flights::Flights;
@@ -95,11 +95,13 @@ impl<'a> Line<'a> {
         };
         let waited = self.exporter.pulse.clone();
         let waiting = move || step(&waited, false);
+        let writing = Semaphore::new(usize::from(self.exporter.config.export.max_in_flight).max(1));
         let way = Way {
             target: self.target,
             rules: self.rules,
             flights: self.flights,
             road: &road,
+            writing: &writing,
             answered: &answered,
             waiting: &waiting,
         };
@@ -108,8 +110,8 @@ impl<'a> Line<'a> {
             self.heed_stop();
             self.read_ahead();
             if let Some(packet) = self.take_off() {
-                let marks = self.flights.enter(&packet.candidates);
-                flying.push(packet.deliver(&way, marks));
+                let number = self.flights.enter(&packet.candidates);
+                flying.push(packet.deliver(&way, number));
                 continue;
             }
             self.record_next();
@@ -144,9 +146,9 @@ impl<'a> Line<'a> {
 
     /// The batch that was read, if it may go now.
     fn take_off(&mut self) -> Option<Packet> {
-        let window = self.exporter.road.pace().window();
+        let flights = self.exporter.road.pace().flights();
         // What waits for an earlier one to be recorded counts, too: the ledger may be slower than the network.
-        if self.failed.is_some() || self.flying >= window || self.landed.len() > window {
+        if self.failed.is_some() || self.flying >= flights || self.landed.len() > flights {
             return None;
         }
         let packet = self.next.take()?;

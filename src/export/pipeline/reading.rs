@@ -14,7 +14,7 @@ use crate::record::Provenance;
 use crate::report::{Timestamp, Trigger};
 
 /// The part of the bytes in flight that one batch may have: so several are under way, and one is read, within the bound.
-const BATCHES: usize = 4;
+const BATCHES: usize = 6;
 
 /// What reading a batch comes to.
 pub(super) struct Read {
