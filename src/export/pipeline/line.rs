@@ -1,6 +1,6 @@
 //! The line from the table to the ledger: what is being read, what is in flight, what waits to be recorded.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -37,7 +37,7 @@ pub(super) struct Line<'a> {
     pub(super) run: &'a mut Option<Run>,
     pub(super) reading: Option<Task<'static, Read>>,
     /// Read, and waiting for room.
-    pub(super) next: Option<Packet>,
+    pub(super) next: VecDeque<Packet>,
     /// Delivered, and waiting for those before them to be recorded.
     pub(super) landed: BTreeMap<u64, Landed>,
     pub(super) recording: Option<Task<'static, Recorded>>,
@@ -74,7 +74,7 @@ impl<'a> Line<'a> {
             opened,
             run,
             reading: None,
-            next: None,
+            next: VecDeque::new(),
             landed: BTreeMap::new(),
             recording: None,
             to_record: 0,
@@ -138,8 +138,8 @@ impl<'a> Line<'a> {
 
     /// Nothing more is sent once it was asked to stop: what is in flight lands.
     fn heed_stop(&mut self) {
-        if self.exporter.stop.load(Ordering::Relaxed) && (self.next.take().is_some() || self.ending.is_none())
-        {
+        if self.exporter.stop.load(Ordering::Relaxed) && (!self.next.is_empty() || self.ending.is_none()) {
+            self.next.clear();
             self.ending = Some(Leg::Stopped);
         }
     }
@@ -151,7 +151,7 @@ impl<'a> Line<'a> {
         if self.failed.is_some() || self.flying >= flights || self.landed.len() > flights {
             return None;
         }
-        let packet = self.next.take()?;
+        let packet = self.next.pop_front()?;
         self.flying += 1;
         self.flying_bytes += packet.bytes;
         Some(packet)
@@ -169,7 +169,7 @@ impl<'a> Line<'a> {
 
     /// Nothing more is sent; the first failure is told.
     pub(super) fn fail(&mut self, error: PassError, number: u64) {
-        self.next = None;
+        self.next.clear();
         self.failed = Some(match self.failed.take() {
             None => (error, number),
             Some((first, before)) => (first, before.min(number)),
@@ -184,7 +184,7 @@ impl<'a> Line<'a> {
         }
         match &self.failed {
             Some((_, from)) => self.to_record >= *from || self.flying == 0,
-            None => self.ending.is_some() && self.flying == 0 && self.next.is_none(),
+            None => self.ending.is_some() && self.flying == 0 && self.next.is_empty(),
         }
     }
 
