@@ -115,7 +115,8 @@ pub(super) async fn deliver(
         }
         let open = rows.iter().filter(|row| row.is_open()).count();
         if open > 0 && std::mem::replace(&mut told, open) != open {
-            tell(way, number, &rows);
+            let undecided = rows.iter().filter(|row| row.is_open()).map(|row| row.candidate);
+            way.flights.decided(number, undecided, whom_inserted(&rows));
         }
         for row in rows.iter_mut().filter(|row| row.is_open() && row.tries > PATIENCE) {
             if row.sent.is_none() {
@@ -127,6 +128,7 @@ pub(super) async fn deliver(
             });
         }
     }
+    way.flights.settle(number, whom_inserted(&rows));
     Ok(rows.into_iter().filter_map(|row| row.verdict).collect())
 }
 
@@ -142,8 +144,9 @@ async fn wait(
     let ahead = way.flights.ahead_of(number);
     let (mut waits, mut free) = (false, false);
     for row in rows.iter_mut().filter(|row| row.is_open()) {
-        let is_behind =
-            |before: &Arc<Marks>| row.behind == Some(before.number()) || before.concerns(row.candidate);
+        let is_behind = |before: &Arc<Marks>| {
+            (row.behind == Some(before.number()) && !before.is_settled()) || before.concerns(row.candidate)
+        };
         row.waits = ahead.iter().any(is_behind);
         if !row.waits && row.alone {
             // The batch that inserted it saw that nobody else has this key.
@@ -162,13 +165,12 @@ async fn wait(
     free.then_some(ahead)
 }
 
-/// Tells the batches behind this one what is decided.
-fn tell(way: &Way<'_>, number: u64, rows: &[Open<'_>]) {
-    let undecided = rows.iter().filter(|row| row.is_open()).map(|row| row.candidate);
+/// The documents that were inserted with a place in the unique index, by their keys.
+fn whom_inserted(rows: &[Open<'_>]) -> HashMap<[u8; 16], ObjectId> {
     let inserted = rows.iter().filter(|row| row.verdict == Some(Verdict::Inserted) && !row.keyless);
-    let inserted = inserted.filter_map(|row| Some((row.candidate.key()?, row.candidate.id)));
-    way.flights.decided(number, undecided, inserted.collect());
+    inserted.filter_map(|row| Some((row.candidate.key()?, row.candidate.id))).collect()
 }
+
 async fn round(
     way: &Way<'_>,
     rows: &mut [Open<'_>],

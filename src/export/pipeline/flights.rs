@@ -5,7 +5,7 @@
 //! it is judged by what is in the collection, or by what that batch is known to have inserted. Batches wait for earlier
 //! ones only, so that nobody waits for himself.
 
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mongodb::bson::Bson;
@@ -25,18 +25,25 @@ pub(in crate::export) struct Marks {
     keys: HashSet<[u8; 16]>,
     /// Whom it has inserted, by duplicate key.
     inserted: HashMap<[u8; 16], ObjectId>,
+    /// Once all of its rows are decided: the first batch that took off afterwards.
+    settled: Option<u64>,
 }
 
 impl Marks {
     fn new(number: u64, candidates: &[Candidate]) -> Self {
         let ids: HashSet<_> = candidates.iter().map(|candidate| candidate.id).collect();
         let keys = candidates.iter().filter_map(Candidate::key).collect();
-        Self { number, all: Arc::new(ids.clone()), ids, keys, inserted: HashMap::new() }
+        Self { number, all: Arc::new(ids.clone()), ids, keys, ..Self::default() }
     }
 
     /// The batch's place in the order.
     pub(in crate::export) fn number(&self) -> u64 {
         self.number
+    }
+
+    /// Whether all of its rows are decided.
+    pub(in crate::export) fn is_settled(&self) -> bool {
+        self.settled.is_some()
     }
 
     /// Whether it may write this document.
@@ -74,10 +81,8 @@ pub(in crate::export) struct Flights {
 #[derive(Debug, Default)]
 struct Inner {
     next: u64,
-    /// Not settled, in their order, and without gaps.
+    /// Those that aren't settled, and those that were when one of these took off; in their order.
     open: VecDeque<Arc<Marks>>,
-    /// Settled before one that stands before them.
-    early: BTreeSet<u64>,
 }
 
 impl Flights {
@@ -90,7 +95,7 @@ impl Flights {
         number
     }
 
-    /// The batches before this one that aren't settled, as they are now.
+    /// The batches before this one, as they are now: all that aren't settled, and those that were settled only lately.
     pub(in crate::export) fn ahead_of(&self, number: u64) -> Vec<Arc<Marks>> {
         self.lock().open.iter().take_while(|marks| marks.number < number).cloned().collect()
     }
@@ -107,25 +112,31 @@ impl Flights {
             ids.insert(candidate.id);
             keys.extend(candidate.key());
         }
-        {
-            let mut inner = self.lock();
-            if let Some(marks) = inner.open.iter_mut().find(|marks| marks.number == number) {
-                *marks = Arc::new(Marks { number, all: Arc::clone(&marks.all), ids, keys, inserted });
-            }
-        }
-        self.news.send_modify(|news| *news += 1);
+        self.change(number, |marks| Marks { ids, keys, inserted, ..marks.clone() });
     }
 
-    /// It is known of each row of this batch what became of it.
-    pub(in crate::export) fn settle(&self, number: u64) {
+    /// It is known of each row of this batch what became of it; these keys were inserted.
+    pub(in crate::export) fn settle(&self, number: u64, inserted: HashMap<[u8; 16], ObjectId>) {
+        let next = self.lock().next;
+        self.change(number, |marks| Marks {
+            number,
+            all: Arc::clone(&marks.all),
+            inserted,
+            settled: Some(next),
+            ..Marks::default()
+        });
+        let mut inner = self.lock();
+        // What the first one knows is of use to those that took off before it was settled.
+        while let Some(until) = inner.open.front().and_then(|marks| marks.settled)
+            && inner.open.iter().all(|marks| marks.number >= until || marks.is_settled())
         {
-            let mut inner = self.lock();
-            inner.early.insert(number);
-            while let Some(front) = inner.open.front().map(|marks| marks.number)
-                && inner.early.remove(&front)
-            {
-                inner.open.pop_front();
-            }
+            inner.open.pop_front();
+        }
+    }
+
+    fn change(&self, number: u64, change: impl FnOnce(&Marks) -> Marks) {
+        if let Some(marks) = self.lock().open.iter_mut().find(|marks| marks.number == number) {
+            *marks = Arc::new(change(marks));
         }
         self.news.send_modify(|news| *news += 1);
     }
@@ -162,20 +173,27 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_is_settled_when_all_before_it_are() {
+    fn a_settled_batch_is_remembered_by_those_that_took_off_before() {
         let flights = Flights::default();
-        let batches: Vec<_> = (1..=3).map(|id| flights.enter(&[row(id, None)])).collect();
+        let rows = [row(1, Some(1))];
+        let batches =
+            [flights.enter(&rows), flights.enter(&[row(2, None)]), flights.enter(&[row(3, Some(1))])];
         assert_eq!(batches, [0, 1, 2]);
-        flights.settle(1);
-        assert_eq!(
-            flights.ahead_of(2).len(),
-            2,
-            "what it has inserted is of use until the first one is settled"
+        flights.settle(0, HashMap::from([([1; 16], rows[0].id)]));
+        let ahead = flights.ahead_of(2);
+        assert!(ahead[0].is_settled() && !ahead[1].is_settled());
+        assert!(!ahead[0].concerns(&row(3, Some(1))));
+        assert_eq!(inserted(&ahead, [1; 16]), Some(rows[0].id));
+        let later = flights.enter(&[]);
+        flights.settle(1, HashMap::new());
+        assert_eq!(flights.ahead_of(later).len(), 3, "the third one may still ask");
+        flights.settle(2, HashMap::new());
+        assert!(
+            flights.ahead_of(later).iter().all(|marks| marks.number() > 0),
+            "nobody can ask of the first"
         );
-        flights.settle(0);
-        assert_eq!(flights.ahead_of(2).len(), 0);
-        flights.settle(2);
-        assert_eq!(flights.enter(&[]), 3);
+        flights.settle(later, HashMap::new());
+        assert!(flights.ahead_of(later + 1).is_empty());
     }
 
     #[test]

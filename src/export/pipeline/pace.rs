@@ -148,8 +148,8 @@ impl Pace {
         } else if took > QUICK && took > best * 8 {
             // The server suffers, by others or by us.
             self.window = (self.window - 1).max(1);
-        } else if self.window < self.limits.in_flight {
-            self.window += 1;
+        } else {
+            self.window = (self.window * 2).min(self.limits.in_flight.max(1));
         }
         if self.may_resize() {
             if took > self.target() {

@@ -36,7 +36,6 @@ impl Packet {
         let mut waited = Duration::ZERO;
         let verdicts = deliver(way, number, &self.candidates, &mut waited).await;
         if verdicts.is_ok() {
-            way.flights.settle(number);
             way.road.pace().delivered(self.full, self.began.elapsed().saturating_sub(waited));
         }
         for candidate in &mut self.candidates {
