@@ -14,7 +14,7 @@ use crate::record::Provenance;
 use crate::report::{Timestamp, Trigger};
 
 /// The part of the bytes in flight that one batch may have: so several are under way, and one is read, within the bound.
-const BATCHES: usize = 6;
+const BATCHES: usize = 5;
 
 /// The least time between two batches of an export, as their documents bear it: they are told apart by that.
 const STEP: Duration = Duration::from_millis(1);
