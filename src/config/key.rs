@@ -130,7 +130,7 @@ pub(super) const KEYS: &[Key] = &[
     key("export", "batch_size", "100", Rule::Whole(1, 1000)),
     key("export", "max_batch_size", "1000", Rule::Whole(1, 1000)),
     key("export", "max_in_flight", "4", Rule::Whole(1, 8)),
-    key("export", "max_in_flight_bytes", "3145728", Rule::Whole(64 * 1024, 1024 * 1024 * 1024)),
+    key("export", "max_in_flight_bytes", "4194304", Rule::Whole(64 * 1024, 1024 * 1024 * 1024)),
     key("export", "skip_duplicates", "true", Rule::Flag),
     key("export", "duplicate_key", "email,mobile", Rule::Fields),
     key("export", "updates", "newer", Rule::Choice(&["newer", "always", "never"])),

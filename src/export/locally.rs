@@ -107,9 +107,10 @@ impl Exporter {
         let source = self.source_id.clone();
         let (scan, lookout, seen) = blocking(move || {
             // Of a row that has to be sent nothing is kept but that there is one.
-            scan.set_provenance(Provenance { export_id: String::new(), source, exported_at: String::new() });
+            let nothing = Provenance { export_id: String::new(), source, exported_at: String::new() };
+            scan.set_provenances(vec![nothing]);
             let (mut changed, mut stopped) = (false, false);
-            let batch = scan.next_batch(1, 1, &mut || {
+            let batch = scan.next_batches(1, 1, &mut || {
                 pulse.send_modify(|pulse| pulse.steps += 1);
                 changed |= lookout.as_mut().is_some_and(Lookout::sees_change);
                 stopped |= stop.load(Ordering::Relaxed);

@@ -63,7 +63,7 @@ fn look(config: &Config, store: &Arc<Store>) -> Vec<i64> {
         Provenance { export_id: String::new(), source: "s".to_owned(), exported_at: String::new() };
     let after = Some(Position::Rowid(known));
     let mut scan = Scan::new(reader, Arc::clone(store), provenance, Scope::Pending, true, after).unwrap();
-    let batch = scan.next_batch(100, 1 << 20, &mut || false).unwrap();
+    let batch = scan.next_batches(100, 1 << 20, &mut || false).unwrap();
     assert!(batch.done);
     batch.candidates.iter().map(|candidate| candidate.key.parse().unwrap()).collect()
 }

@@ -15,13 +15,14 @@ mod sight;
 use std::collections::HashMap;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mongodb::bson::Bson;
 use mongodb::bson::oid::ObjectId;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::candidate::{Candidate, Verdict};
-use super::pipeline::{Flights, Marks, Road};
+use super::pipeline::{Flights, Marks, Road, inserted};
 use crate::config::Updates;
 use crate::report::{Failure, Reason};
 use crate::target::{Copy, Target};
@@ -57,20 +58,32 @@ pub(super) struct Way<'a> {
     pub(super) flights: &'a Flights,
     /// How much is sent at a time.
     pub(super) road: &'a Road,
+    /// As many places for batches that write as may be in flight.
+    pub(super) writing: &'a Semaphore,
     /// Is told of each command that MongoDB answered, with the bytes of the documents in it.
     pub(super) answered: &'a (dyn Fn(usize) + Sync),
     /// Is told each second that a command is waited for, which has a deadline of its own.
     pub(super) waiting: &'a (dyn Fn() + Sync),
 }
 
-impl Way<'_> {
+impl<'a> Way<'a> {
+    /// Waits until this batch may write. What others do meanwhile isn't the link's fault, nor the server's.
+    async fn may_write(&self, waited: &mut Duration) -> Option<SemaphorePermit<'a>> {
+        let began = Instant::now();
+        // The leg never closes it.
+        let share = self.road.pace().share();
+        let permit = self.writing.acquire_many(share).await.ok();
+        *waited += began.elapsed();
+        permit
+    }
+
     /// Runs one command of so many bytes. A large row may take longer than a pass may be without a sign of life.
     async fn patiently<T>(
         &self,
         bytes: usize,
         command: impl Future<Output = Result<T, Failure>>,
     ) -> Result<T, Failure> {
-        let mut command = pin!(self.road.timed(bytes, command));
+        let mut command = pin!(self.road.timed(bytes, command, |_| bytes));
         loop {
             match tokio::time::timeout(SIGN_OF_LIFE, &mut command).await {
                 Ok(result) => return result,
@@ -80,22 +93,30 @@ impl Way<'_> {
     }
 }
 
-/// Delivers the candidates. The answer has one verdict for each, in their order.
+/// Delivers the candidates. The answer has one verdict for each, in their order. What was `waited` for other batches is
+/// told.
 ///
 /// # Errors
 /// A failure means that the outcome of every candidate is unknown.
 pub(super) async fn deliver(
     way: &Way<'_>,
-    marks: &Marks,
+    number: u64,
     candidates: &[Candidate],
+    waited: &mut Duration,
 ) -> Result<Vec<Verdict>, Failure> {
     let look = way.road.looks();
     let mut rows: Vec<Open<'_>> =
         candidates.iter().map(|candidate| Open::new(candidate, look || candidate.known)).collect();
     let mut tells = look;
+    let mut told = rows.len();
     while rows.iter().any(Open::is_open) {
-        if let Some(ahead) = wait(way, marks, &mut rows).await {
-            round(way, &mut rows, &ahead, std::mem::take(&mut tells)).await?;
+        if let Some(ahead) = wait(way, number, &mut rows, waited).await {
+            round(way, &mut rows, &ahead, std::mem::take(&mut tells), waited).await?;
+        }
+        let open = rows.iter().filter(|row| row.is_open()).count();
+        if open > 0 && std::mem::replace(&mut told, open) != open {
+            let undecided = rows.iter().filter(|row| row.is_open()).map(|row| row.candidate);
+            way.flights.decided(number, undecided, whom_inserted(&rows));
         }
         for row in rows.iter_mut().filter(|row| row.is_open() && row.tries > PATIENCE) {
             if row.sent.is_none() {
@@ -107,31 +128,47 @@ pub(super) async fn deliver(
             });
         }
     }
+    way.flights.settle(number, whom_inserted(&rows));
     Ok(rows.into_iter().filter_map(|row| row.verdict).collect())
 }
 
-/// Sorts out the rows that have to wait for a batch before this one. If all have to, waits, and answers `None`; else
-/// answers the batches before this one that aren't settled.
-async fn wait(way: &Way<'_>, marks: &Marks, rows: &mut [Open<'_>]) -> Option<Vec<Arc<Marks>>> {
-    let ahead = way.flights.ahead_of(marks.number());
-    let (mut last, mut free) = (None, false);
+/// Sorts out the rows that have to wait for a batch before this one. If no other is left, waits until more is known, and
+/// answers `None`; else answers the batches before this one that aren't settled.
+async fn wait(
+    way: &Way<'_>,
+    number: u64,
+    rows: &mut [Open<'_>],
+    waited: &mut Duration,
+) -> Option<Vec<Arc<Marks>>> {
+    let mut news = way.flights.news();
+    let ahead = way.flights.ahead_of(number);
+    let (mut waits, mut free) = (false, false);
     for row in rows.iter_mut().filter(|row| row.is_open()) {
-        let by = ahead
-            .iter()
-            .rev()
-            .find(|before| row.behind == Some(before.number()) || before.concerns(row.candidate))
-            .map(|before| before.number());
-        row.waits = by.is_some();
-        last = last.max(by);
-        free |= by.is_none();
-    }
-    match last {
-        Some(last) if !free => {
-            way.flights.settled(last).await;
-            None
+        let is_behind = |before: &Arc<Marks>| {
+            (row.behind == Some(before.number()) && !before.is_settled()) || before.concerns(row.candidate)
+        };
+        row.waits = ahead.iter().any(is_behind);
+        if !row.waits && row.alone {
+            // The batch that inserted it saw that nobody else has this key.
+            let holder = row.candidate.key().and_then(|key| inserted(&ahead, key));
+            row.verdict = holder.map(|of| Verdict::Duplicate { of: Bson::ObjectId(of) });
         }
-        _ => Some(ahead),
+        waits |= row.waits;
+        free |= row.is_active();
     }
+    if waits && !free {
+        let began = Instant::now();
+        // The sender is the flights' own.
+        let _gone = news.changed().await;
+        *waited += began.elapsed();
+    }
+    free.then_some(ahead)
+}
+
+/// The documents that were inserted with a place in the unique index, by their keys.
+fn whom_inserted(rows: &[Open<'_>]) -> HashMap<[u8; 16], ObjectId> {
+    let inserted = rows.iter().filter(|row| row.verdict == Some(Verdict::Inserted) && !row.keyless);
+    inserted.filter_map(|row| Some((row.candidate.key()?, row.candidate.id))).collect()
 }
 
 async fn round(
@@ -139,8 +176,9 @@ async fn round(
     rows: &mut [Open<'_>],
     ahead: &[Arc<Marks>],
     tells: bool,
+    waited: &mut Duration,
 ) -> Result<(), Failure> {
-    let Sight { copies, holders } = sight::look(way, rows).await?;
+    let Sight { copies, holders } = sight::look(way, rows, !tells).await?;
     if tells {
         way.road.looked(!copies.is_empty());
     }
@@ -156,11 +194,24 @@ async fn round(
     }
     let Sorted { inserts, suspects, followers } = sort(rows, &updates, &copies, &holders, ahead);
     let suspected: Vec<ObjectId> = suspects.iter().map(|(at, _)| rows[*at].candidate.id).collect();
+    let waiting = waiting(rows, ahead);
+    let sought: Vec<ObjectId> = waiting.iter().map(|at| rows[*at].candidate.id).chain(suspected).collect();
     let write = async {
+        if updates.is_empty() && inserts.is_empty() {
+            return Ok(());
+        }
+        let _place = way.may_write(waited).await;
         send_updates(way, rows, &updates).await?;
         send_inserts(way, rows, &inserts, ahead).await
     };
-    let ((), own) = tokio::try_join!(write, sight::copies(way, &suspected))?;
+    let ((), own) = tokio::try_join!(write, sight::copies(way, &sought))?;
+    for at in waiting {
+        rows[at].alone = !own.contains_key(&rows[at].candidate.id);
+        if !rows[at].alone {
+            rows[at].look = true;
+            way.road.surprised();
+        }
+    }
     for (at, of) in suspects {
         if own.contains_key(&rows[at].candidate.id) {
             rows[at].look = true;
@@ -176,6 +227,18 @@ async fn round(
         }
     }
     Ok(())
+}
+
+/// The rows that wait for what becomes of their person, and of which it isn't known whether they have a copy: nobody may be
+/// writing that.
+fn waiting(rows: &[Open<'_>], ahead: &[Arc<Marks>]) -> Vec<usize> {
+    let is_sought = |row: &Open<'_>| {
+        row.is_open()
+            && row.waits
+            && !(row.look || row.alone)
+            && !ahead.iter().any(|before| before.has_id(&row.candidate.id))
+    };
+    rows.iter().enumerate().filter(|(_, row)| is_sought(row)).map(|(at, _)| at).collect()
 }
 
 /// What is to be done about rows that have no copy, as far as is known.

@@ -21,6 +21,8 @@ pub(super) struct Open<'a> {
     pub(super) look: bool,
     /// Whether this round has to leave it to a batch before this one.
     pub(super) waits: bool,
+    /// Whether its copy was looked for while it waited, and there is none.
+    pub(super) alone: bool,
     /// The batch that may be changing the document which holds its duplicate key.
     pub(super) behind: Option<u64>,
 }
@@ -39,6 +41,7 @@ impl<'a> Open<'a> {
             sent: None,
             look,
             waits: false,
+            alone: false,
             behind: None,
         }
     }

@@ -12,7 +12,7 @@ use crate::report::Failure;
 use crate::target::{Copy, InsertOutcome, Update, UpdateOutcome};
 
 /// What fits into one command of so many bytes, from the first on: at least one.
-fn fitting(weights: impl Iterator<Item = usize>, limit: usize) -> (usize, usize) {
+pub(super) fn fitting(weights: impl Iterator<Item = usize>, limit: usize) -> (usize, usize) {
     let (mut count, mut bytes) = (0, 0);
     for weight in weights {
         if count > 0 && bytes + weight > limit {

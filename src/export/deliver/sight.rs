@@ -1,7 +1,7 @@
 //! What a round sees of the collection: the rows' own copies, where they are looked for, and who holds the duplicate keys
 //! of the others.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use mongodb::bson::Bson;
@@ -9,16 +9,19 @@ use mongodb::bson::oid::ObjectId;
 
 use super::Way;
 use super::row::Open;
+use super::send::fitting;
 use crate::export::pipeline::{Marks, may_be_changing};
 use crate::record::DuplicateKey;
 use crate::report::Failure;
-use crate::target::{Copy, HolderQuery, chunks};
+use crate::target::{Copy, HolderQuery};
 
-/// The bytes of a copy in a reply, roughly.
+/// The bytes of a copy in a reply, and of an `_id` in a query, roughly.
 const COPY: usize = 400;
+const ID: usize = 24;
 
-/// The bytes of a holder in a reply, and what else there is around a key in a query, roughly.
+/// The bytes of a holder in a reply, and of what there is around a key in a query, roughly.
 const HOLDER: usize = 150;
+const KEY: usize = 24;
 
 /// What a round sees.
 pub(super) struct Sight {
@@ -59,13 +62,31 @@ impl Held {
     }
 }
 
-/// Looks up what this round is about.
-pub(super) async fn look(way: &Way<'_>, rows: &[Open<'_>]) -> Result<Sight, Failure> {
-    let active = || rows.iter().filter(|row| row.is_active());
-    let sought: Vec<_> = active().filter(|row| row.look).map(|row| row.candidate.id).collect();
-    let copies = copies(way, &sought).await?;
-    let keys: Vec<_> = active()
-        .filter(|row| !copies.contains_key(&row.candidate.id))
+/// Looks up what this round is about. Where copies are looked for only as nobody `knows` whether there are any, the first
+/// ones stand for the others.
+pub(super) async fn look(way: &Way<'_>, rows: &mut [Open<'_>], knows: bool) -> Result<Sight, Failure> {
+    let sought: Vec<_> =
+        rows.iter().filter(|row| row.is_active() && row.look).map(|row| row.candidate.id).collect();
+    let first = if knows { sought.len() } else { (way.road.command() / COPY).clamp(1, sought.len().max(1)) };
+    let (first, others) = sought.split_at(first.min(sought.len()));
+    let mut copies = copies(way, first).await?;
+    if copies.is_empty() && !knows {
+        let first: HashSet<_> = first.iter().collect();
+        for row in rows.iter_mut().filter(|row| row.is_active() && !first.contains(&row.candidate.id)) {
+            row.look = row.candidate.known;
+        }
+        let known: Vec<_> = rows
+            .iter()
+            .filter(|row| row.is_active() && row.look && !first.contains(&row.candidate.id))
+            .map(|row| row.candidate.id)
+            .collect();
+        copies.extend(self::copies(way, &known).await?);
+    } else {
+        copies.extend(self::copies(way, others).await?);
+    }
+    let keys: Vec<_> = rows
+        .iter()
+        .filter(|row| row.is_active() && !copies.contains_key(&row.candidate.id))
         .filter_map(|row| row.candidate.duplicate.as_ref())
         .collect();
     let holders = holders(way, &keys).await?;
@@ -75,11 +96,15 @@ pub(super) async fn look(way: &Way<'_>, rows: &[Open<'_>]) -> Result<Sight, Fail
 /// The copies that are there, of these.
 pub(super) async fn copies(way: &Way<'_>, ids: &[ObjectId]) -> Result<HashMap<ObjectId, Copy>, Failure> {
     let mut found = HashMap::new();
-    for part in chunks(ids, way.road.command(), |_| COPY) {
-        let bytes = part.len() * COPY;
-        let part = way.target.copies(&ids[part], way.rules.updated_column.as_deref());
-        found.extend(way.road.timed(bytes, part).await?);
+    let mut rest = ids;
+    while !rest.is_empty() {
+        let (count, bytes) = fitting(rest.iter().map(|_| COPY), way.road.command());
+        let (part, others) = rest.split_at(count);
+        let ask = way.target.copies(part, way.rules.updated_column.as_deref());
+        let carried = |found: &HashMap<_, _>| part.len() * ID + found.len() * COPY;
+        found.extend(way.road.timed(bytes, ask, carried).await?);
         (way.answered)(0);
+        rest = others;
     }
     Ok(found)
 }
@@ -87,12 +112,17 @@ pub(super) async fn copies(way: &Way<'_>, ids: &[ObjectId]) -> Result<HashMap<Ob
 async fn holders(way: &Way<'_>, keys: &[&DuplicateKey]) -> Result<HashMap<[u8; 16], Bson>, Failure> {
     let mut found = HashMap::new();
     let columns = way.rules.duplicate_columns.as_slice();
-    let weight = |key: &&DuplicateKey| key.weight() + HOLDER;
-    for part in chunks(keys, way.road.command(), weight) {
-        let keys = &keys[part];
-        let bytes = keys.iter().map(weight).sum();
-        found.extend(way.road.timed(bytes, way.target.holders(HolderQuery { columns, keys })).await?);
+    let mut rest = keys;
+    while !rest.is_empty() {
+        let weights = rest.iter().map(|key| key.weight() + HOLDER);
+        let (count, bytes) = fitting(weights, way.road.command());
+        let (keys, others) = rest.split_at(count);
+        let ask = way.target.holders(HolderQuery { columns, keys });
+        let sent: usize = keys.iter().map(|key| key.weight() + KEY).sum();
+        let carried = |found: &HashMap<_, _>| sent + found.len() * HOLDER;
+        found.extend(way.road.timed(bytes, ask, carried).await?);
         (way.answered)(0);
+        rest = others;
     }
     Ok(found)
 }

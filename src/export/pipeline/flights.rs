@@ -1,10 +1,11 @@
 //! Which rows and which persons the batches in flight may be writing at the moment.
 //!
 //! What holds: of a person, and of a document, one batch at a time decides. A row whose `_id` or duplicate key a batch
-//! before it may be writing waits until that one, and every one before it, is settled; then it is judged by what is in
-//! the collection. Batches wait for earlier ones only, so that nobody waits for himself.
+//! before it may be writing waits until every such batch has decided about its rows of that document and that person; then
+//! it is judged by what is in the collection, or by what that batch is known to have inserted. Batches wait for earlier
+//! ones only, so that nobody waits for himself.
 
-use std::collections::{BTreeSet, HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mongodb::bson::Bson;
@@ -13,24 +14,36 @@ use tokio::sync::watch;
 
 use crate::export::candidate::Candidate;
 
-/// What one batch may write.
-#[derive(Debug, Default)]
+/// What one batch may write, and what of it is decided, at one moment.
+#[derive(Clone, Debug, Default)]
 pub(in crate::export) struct Marks {
     number: u64,
+    /// Of all its rows.
+    all: Arc<HashSet<ObjectId>>,
+    /// Of the rows about which nothing is decided.
     ids: HashSet<ObjectId>,
     keys: HashSet<[u8; 16]>,
+    /// Whom it has inserted, by duplicate key.
+    inserted: HashMap<[u8; 16], ObjectId>,
+    /// Once all of its rows are decided: the first batch that took off afterwards.
+    settled: Option<u64>,
 }
 
 impl Marks {
     fn new(number: u64, candidates: &[Candidate]) -> Self {
-        let ids = candidates.iter().map(|candidate| candidate.id).collect();
+        let ids: HashSet<_> = candidates.iter().map(|candidate| candidate.id).collect();
         let keys = candidates.iter().filter_map(Candidate::key).collect();
-        Self { number, ids, keys }
+        Self { number, all: Arc::new(ids.clone()), ids, keys, ..Self::default() }
     }
 
     /// The batch's place in the order.
     pub(in crate::export) fn number(&self) -> u64 {
         self.number
+    }
+
+    /// Whether all of its rows are decided.
+    pub(in crate::export) fn is_settled(&self) -> bool {
+        self.settled.is_some()
     }
 
     /// Whether it may write this document.
@@ -50,57 +63,87 @@ pub(in crate::export) fn may_be_changing(batches: &[Arc<Marks>], id: &Bson) -> O
     batches.iter().rev().find(|marks| marks.has_id(&id)).map(|marks| marks.number)
 }
 
+/// The document that one of these batches has inserted with this duplicate key, unless a later one has to do with it.
+pub(in crate::export) fn inserted(batches: &[Arc<Marks>], key: [u8; 16]) -> Option<ObjectId> {
+    let at = batches.iter().rposition(|marks| marks.inserted.contains_key(&key))?;
+    let id = *batches[at].inserted.get(&key)?;
+    batches[at + 1..].iter().all(|later| !later.all.contains(&id)).then_some(id)
+}
+
 /// The batches in flight.
 #[derive(Debug, Default)]
 pub(in crate::export) struct Flights {
     inner: Mutex<Inner>,
-    /// All batches below this number are settled.
-    settled: watch::Sender<u64>,
+    /// Changes with each thing that is decided.
+    news: watch::Sender<u64>,
 }
 
 #[derive(Debug, Default)]
 struct Inner {
     next: u64,
-    /// Not settled, in their order.
+    /// Those that aren't settled, and those that were when one of these took off; in their order.
     open: VecDeque<Arc<Marks>>,
-    /// Settled before one that stands before them.
-    early: BTreeSet<u64>,
 }
 
 impl Flights {
-    /// A batch takes off, behind all that did before.
-    pub(in crate::export) fn enter(&self, candidates: &[Candidate]) -> Arc<Marks> {
+    /// A batch takes off, behind all that did before. Answers its number.
+    pub(in crate::export) fn enter(&self, candidates: &[Candidate]) -> u64 {
         let mut inner = self.lock();
-        let marks = Arc::new(Marks::new(inner.next, candidates));
+        let number = inner.next;
+        inner.open.push_back(Arc::new(Marks::new(number, candidates)));
         inner.next += 1;
-        inner.open.push_back(Arc::clone(&marks));
-        marks
+        number
     }
 
-    /// The batches before this one that aren't settled.
+    /// The batches before this one, as they are now: all that aren't settled, and those that were settled only lately.
     pub(in crate::export) fn ahead_of(&self, number: u64) -> Vec<Arc<Marks>> {
         self.lock().open.iter().take_while(|marks| marks.number < number).cloned().collect()
     }
 
-    /// It is known of each row of this batch what became of it.
-    pub(in crate::export) fn settle(&self, number: u64) {
+    /// Nothing is decided about these rows of a batch yet, but about all its others; these keys of others were inserted.
+    pub(in crate::export) fn decided<'c>(
+        &self,
+        number: u64,
+        undecided: impl Iterator<Item = &'c Candidate>,
+        inserted: HashMap<[u8; 16], ObjectId>,
+    ) {
+        let (mut ids, mut keys) = (HashSet::new(), HashSet::new());
+        for candidate in undecided {
+            ids.insert(candidate.id);
+            keys.extend(candidate.key());
+        }
+        self.change(number, |marks| Marks { ids, keys, inserted, ..marks.clone() });
+    }
+
+    /// It is known of each row of this batch what became of it; these keys were inserted.
+    pub(in crate::export) fn settle(&self, number: u64, inserted: HashMap<[u8; 16], ObjectId>) {
+        let next = self.lock().next;
+        self.change(number, |marks| Marks {
+            number,
+            all: Arc::clone(&marks.all),
+            inserted,
+            settled: Some(next),
+            ..Marks::default()
+        });
         let mut inner = self.lock();
-        inner.early.insert(number);
-        while let Some(front) = inner.open.front().map(|marks| marks.number)
-            && inner.early.remove(&front)
+        // What the first one knows is of use to those that took off before it was settled.
+        while let Some(until) = inner.open.front().and_then(|marks| marks.settled)
+            && inner.open.iter().all(|marks| marks.number >= until || marks.is_settled())
         {
             inner.open.pop_front();
         }
-        let below = inner.open.front().map_or(inner.next, |marks| marks.number);
-        drop(inner);
-        self.settled.send_replace(below);
     }
 
-    /// Waits until this batch and all before it are settled.
-    pub(in crate::export) async fn settled(&self, number: u64) {
-        // The sender is this struct's own.
-        let mut settled = self.settled.subscribe();
-        let _gone = settled.wait_for(|below| *below > number).await;
+    fn change(&self, number: u64, change: impl FnOnce(&Marks) -> Marks) {
+        if let Some(marks) = self.lock().open.iter_mut().find(|marks| marks.number == number) {
+            *marks = Arc::new(change(marks));
+        }
+        self.news.send_modify(|news| *news += 1);
+    }
+
+    /// Tells of what is decided from now on.
+    pub(in crate::export) fn news(&self) -> watch::Receiver<u64> {
+        self.news.subscribe()
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -129,19 +172,28 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn a_batch_is_settled_when_all_before_it_are() {
+    #[test]
+    fn a_settled_batch_is_remembered_by_those_that_took_off_before() {
         let flights = Flights::default();
-        let batches: Vec<_> = (1..=3).map(|id| flights.enter(&[row(id, None)]).number()).collect();
+        let rows = [row(1, Some(1))];
+        let batches =
+            [flights.enter(&rows), flights.enter(&[row(2, None)]), flights.enter(&[row(3, Some(1))])];
         assert_eq!(batches, [0, 1, 2]);
-        flights.settle(1);
-        assert_eq!(flights.ahead_of(2).len(), 2, "the first one may still leave the second one open");
-        flights.settle(0);
-        flights.settled(1).await;
-        assert_eq!(flights.ahead_of(2).len(), 0);
-        flights.settle(2);
-        flights.settled(2).await;
-        assert_eq!(flights.enter(&[]).number(), 3);
+        flights.settle(0, HashMap::from([([1; 16], rows[0].id)]));
+        let ahead = flights.ahead_of(2);
+        assert!(ahead[0].is_settled() && !ahead[1].is_settled());
+        assert!(!ahead[0].concerns(&row(3, Some(1))));
+        assert_eq!(inserted(&ahead, [1; 16]), Some(rows[0].id));
+        let later = flights.enter(&[]);
+        flights.settle(1, HashMap::new());
+        assert_eq!(flights.ahead_of(later).len(), 3, "the third one may still ask");
+        flights.settle(2, HashMap::new());
+        assert!(
+            flights.ahead_of(later).iter().all(|marks| marks.number() > 0),
+            "nobody can ask of the first"
+        );
+        flights.settle(later, HashMap::new());
+        assert!(flights.ahead_of(later + 1).is_empty());
     }
 
     #[test]
@@ -149,9 +201,38 @@ mod tests {
         let flights = Flights::default();
         let first = flights.enter(&[row(1, Some(1)), row(2, None)]);
         let second = flights.enter(&[row(3, Some(3))]);
-        assert!(first.concerns(&row(9, Some(1))) && first.concerns(&row(2, Some(9))));
-        assert!(!first.concerns(&row(9, None)) && !first.concerns(&row(3, Some(3))));
-        assert!(flights.ahead_of(first.number()).is_empty(), "nobody waits for a later one, or for himself");
-        assert_eq!(flights.ahead_of(second.number()).len(), 1);
+        assert!(flights.ahead_of(first).is_empty(), "nobody waits for a later one, or for himself");
+        let ahead = flights.ahead_of(second);
+        assert_eq!(ahead.len(), 1);
+        assert!(ahead[0].concerns(&row(9, Some(1))) && ahead[0].concerns(&row(2, Some(9))));
+        assert!(!ahead[0].concerns(&row(9, None)) && !ahead[0].concerns(&row(3, Some(3))));
+    }
+
+    #[test]
+    fn a_row_is_concerned_only_by_what_is_undecided() {
+        let flights = Flights::default();
+        let rows = [row(1, Some(1)), row(2, Some(2))];
+        let (first, second) = (flights.enter(&rows), flights.enter(&[row(3, Some(1))]));
+        let (before, mut news) = (flights.ahead_of(second), flights.news());
+        flights.decided(first, rows[1..].iter(), HashMap::from([([1; 16], rows[0].id)]));
+        assert!(news.has_changed().unwrap(), "whoever waits is told");
+        news.mark_unchanged();
+        assert!(before[0].concerns(&row(3, Some(1))), "what was seen before stays as it was then");
+        let ahead = flights.ahead_of(second);
+        assert!(!ahead[0].concerns(&row(3, Some(1))) && ahead[0].concerns(&row(3, Some(2))));
+        assert_eq!((inserted(&ahead, [1; 16]), inserted(&ahead, [2; 16])), (Some(rows[0].id), None));
+        assert_eq!(may_be_changing(&ahead, &Bson::ObjectId(rows[0].id)), None);
+        assert_eq!(may_be_changing(&ahead, &Bson::ObjectId(rows[1].id)), Some(first));
+    }
+
+    #[test]
+    fn an_inserted_document_that_a_later_batch_has_to_do_with_says_nothing() {
+        let flights = Flights::default();
+        let rows = [row(1, Some(1))];
+        let (first, second) = (flights.enter(&rows), flights.enter(&[row(1, Some(2))]));
+        flights.decided(first, [].iter(), HashMap::from([([1; 16], rows[0].id)]));
+        flights.decided(second, [].iter(), HashMap::new());
+        let third = flights.enter(&[row(3, Some(1))]);
+        assert_eq!(inserted(&flights.ahead_of(third), [1; 16]), None);
     }
 }

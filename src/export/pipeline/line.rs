@@ -1,13 +1,13 @@
 //! The line from the table to the ledger: what is being read, what is in flight, what waits to be recorded.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use super::Leg;
 use super::flights::Flights;
@@ -37,7 +37,7 @@ pub(super) struct Line<'a> {
     pub(super) run: &'a mut Option<Run>,
     pub(super) reading: Option<Task<'static, Read>>,
     /// Read, and waiting for room.
-    pub(super) next: Option<Packet>,
+    pub(super) next: VecDeque<Packet>,
     /// Delivered, and waiting for those before them to be recorded.
     pub(super) landed: BTreeMap<u64, Landed>,
     pub(super) recording: Option<Task<'static, Recorded>>,
@@ -74,7 +74,7 @@ impl<'a> Line<'a> {
             opened,
             run,
             reading: None,
-            next: None,
+            next: VecDeque::new(),
             landed: BTreeMap::new(),
             recording: None,
             to_record: 0,
@@ -95,11 +95,13 @@ impl<'a> Line<'a> {
         };
         let waited = self.exporter.pulse.clone();
         let waiting = move || step(&waited, false);
+        let writing = Semaphore::new(usize::from(self.exporter.config.export.max_in_flight).max(1));
         let way = Way {
             target: self.target,
             rules: self.rules,
             flights: self.flights,
             road: &road,
+            writing: &writing,
             answered: &answered,
             waiting: &waiting,
         };
@@ -108,8 +110,8 @@ impl<'a> Line<'a> {
             self.heed_stop();
             self.read_ahead();
             if let Some(packet) = self.take_off() {
-                let marks = self.flights.enter(&packet.candidates);
-                flying.push(packet.deliver(&way, marks));
+                let number = self.flights.enter(&packet.candidates);
+                flying.push(packet.deliver(&way, number));
                 continue;
             }
             self.record_next();
@@ -136,20 +138,20 @@ impl<'a> Line<'a> {
 
     /// Nothing more is sent once it was asked to stop: what is in flight lands.
     fn heed_stop(&mut self) {
-        if self.exporter.stop.load(Ordering::Relaxed) && (self.next.take().is_some() || self.ending.is_none())
-        {
+        if self.exporter.stop.load(Ordering::Relaxed) && (!self.next.is_empty() || self.ending.is_none()) {
+            self.next.clear();
             self.ending = Some(Leg::Stopped);
         }
     }
 
     /// The batch that was read, if it may go now.
     fn take_off(&mut self) -> Option<Packet> {
-        let window = self.exporter.road.pace().window();
+        let flights = self.exporter.road.pace().flights();
         // What waits for an earlier one to be recorded counts, too: the ledger may be slower than the network.
-        if self.failed.is_some() || self.flying >= window || self.landed.len() > window {
+        if self.failed.is_some() || self.flying >= flights || self.landed.len() > flights {
             return None;
         }
-        let packet = self.next.take()?;
+        let packet = self.next.pop_front()?;
         self.flying += 1;
         self.flying_bytes += packet.bytes;
         Some(packet)
@@ -167,7 +169,7 @@ impl<'a> Line<'a> {
 
     /// Nothing more is sent; the first failure is told.
     pub(super) fn fail(&mut self, error: PassError, number: u64) {
-        self.next = None;
+        self.next.clear();
         self.failed = Some(match self.failed.take() {
             None => (error, number),
             Some((first, before)) => (first, before.min(number)),
@@ -182,7 +184,7 @@ impl<'a> Line<'a> {
         }
         match &self.failed {
             Some((_, from)) => self.to_record >= *from || self.flying == 0,
-            None => self.ending.is_some() && self.flying == 0 && self.next.is_none(),
+            None => self.ending.is_some() && self.flying == 0 && self.next.is_empty(),
         }
     }
 

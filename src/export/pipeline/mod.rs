@@ -27,7 +27,7 @@ use super::scan::Scan;
 use crate::config::{self, Config};
 use crate::report::{RunRequest, Timestamp, Trigger};
 use crate::target::Target;
-pub(super) use flights::{Flights, Marks, may_be_changing};
+pub(super) use flights::{Flights, Marks, inserted, may_be_changing};
 use line::Line;
 pub(super) use pace::{Limits, Pace};
 pub(super) use road::Road;

@@ -13,6 +13,9 @@ use std::time::Duration;
 /// A first command's bytes: four seconds at 64 kbit/s.
 const FIRST_COMMAND: usize = 32 * 1024;
 
+/// How many times as large as one before a command may be at most.
+const GROWTH: usize = 16;
+
 /// No command is larger, but for one row.
 const LARGEST_COMMAND: usize = 12 * 1024 * 1024;
 
@@ -43,6 +46,7 @@ pub(in crate::export) struct Limits {
 #[derive(Clone, Debug)]
 pub(in crate::export) struct Pace {
     limits: Limits,
+    /// Batches that may write at a time.
     window: usize,
     batch: usize,
     command: usize,
@@ -66,9 +70,14 @@ impl Pace {
         self.limits = limits;
     }
 
-    /// Batches in flight.
-    pub(in crate::export) fn window(&self) -> usize {
-        self.window
+    /// Batches in flight: while some write, others look up what is there. On a slow link everything is one after another.
+    pub(in crate::export) fn flights(&self) -> usize {
+        if self.window == 1 { 1 } else { self.window * 2 }
+    }
+
+    /// The part of the places for writing that one batch takes, so that the window holds.
+    pub(in crate::export) fn share(&self) -> u32 {
+        u32::try_from(self.limits.in_flight.div_ceil(self.window)).unwrap_or(1)
     }
 
     /// Rows of the next batch.
@@ -87,17 +96,20 @@ impl Pace {
         if bytes >= LARGE_ROW && took < self.limits.deadline / 2 {
             self.missed = 0;
         }
+        // The way there and back is in the time: what is larger takes less than in proportion.
+        let fits = bytes as f64 * target.as_secs_f64() / took.as_secs_f64();
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a number of bytes; what is larger than any is cut"
+        )]
+        let fits = fits as usize;
         if took > target * 2 && bytes <= self.command {
-            let fits = bytes as f64 * target.as_secs_f64() / took.as_secs_f64();
-            #[expect(
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                reason = "between nothing and a command"
-            )]
-            let fits = fits as usize;
             self.command = self.command.min(fits.max(1));
-        } else if took < target && bytes >= self.command / 2 {
-            self.command = self.command.saturating_mul(2).min(LARGEST_COMMAND);
+        } else if took < target {
+            let fits = fits.min(self.command.saturating_mul(GROWTH));
+            let twice = if bytes >= self.command / 2 { self.command.saturating_mul(2) } else { 0 };
+            self.command = self.command.max(fits).max(twice).min(LARGEST_COMMAND);
         }
     }
 
@@ -136,8 +148,8 @@ impl Pace {
         } else if took > QUICK && took > best * 8 {
             // The server suffers, by others or by us.
             self.window = (self.window - 1).max(1);
-        } else if self.window < self.limits.in_flight {
-            self.window += 1;
+        } else {
+            self.window = (self.window * 2).min(self.limits.in_flight.max(1));
         }
         if self.may_resize() {
             if took > self.target() {
@@ -173,12 +185,12 @@ mod tests {
     #[test]
     fn a_quick_link_is_filled_within_a_few_batches_and_never_beyond_the_limits() {
         let mut pace = Pace::new(LIMITS);
-        assert_eq!((pace.window(), pace.batch()), (1, 100));
+        assert_eq!((pace.window, pace.batch()), (1, 100));
         for _ in 0..20 {
             pace.delivered(true, ms(5));
             pace.answered(pace.command(), ms(5));
         }
-        assert_eq!((pace.window(), pace.batch(), pace.command()), (4, 1_000, LARGEST_COMMAND));
+        assert_eq!((pace.window, pace.batch(), pace.command()), (4, 1_000, LARGEST_COMMAND));
     }
 
     #[test]
@@ -200,12 +212,12 @@ mod tests {
             pace.missed(bytes);
             pace.broke_off();
         }
-        assert_eq!((pace.window(), pace.batch(), pace.command()), (1, 1, 1));
+        assert_eq!((pace.window, pace.batch(), pace.command()), (1, 1, 1));
         for _ in 0..40 {
             pace.answered(pace.command().max(600), ms(10));
             pace.delivered(true, ms(10));
         }
-        assert_eq!((pace.window(), pace.batch()), (4, 1_000), "and grows again when the link is better");
+        assert_eq!((pace.window, pace.batch()), (4, 1_000), "and grows again when the link is better");
         assert!(pace.command() > 1_000_000);
     }
 
@@ -241,16 +253,27 @@ mod tests {
     }
 
     #[test]
+    fn a_long_way_that_is_no_slow_one_is_found_out_with_one_command() {
+        let mut pace = Pace::new(LIMITS);
+        pace.answered(1_000, ms(100));
+        assert_eq!(pace.command(), FIRST_COMMAND, "a small one says little");
+        pace.answered(FIRST_COMMAND, ms(100));
+        assert_eq!(pace.command(), FIRST_COMMAND * 25 / 2, "as much as takes its part of the deadline");
+        pace.answered(FIRST_COMMAND, Duration::ZERO);
+        assert_eq!(pace.command(), LARGEST_COMMAND.min(FIRST_COMMAND * 25 / 2 * GROWTH));
+    }
+
+    #[test]
     fn a_server_that_suffers_gets_fewer_batches_at_a_time() {
         let mut pace = Pace::new(LIMITS);
         for _ in 0..10 {
             pace.delivered(true, ms(20));
         }
-        assert_eq!(pace.window(), 4);
+        assert_eq!(pace.window, 4);
         for _ in 0..3 {
             pace.delivered(true, ms(2_000));
         }
-        assert_eq!(pace.window(), 1);
+        assert_eq!(pace.window, 1);
     }
 
     #[test]
@@ -259,6 +282,6 @@ mod tests {
         for _ in 0..10 {
             pace.delivered(true, ms(600));
         }
-        assert_eq!((pace.window(), pace.batch()), (4, 1_000));
+        assert_eq!((pace.window, pace.batch()), (4, 1_000));
     }
 }

@@ -1,9 +1,7 @@
 //! A batch on its way through the pipeline.
 
-use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use super::flights::Marks;
 use crate::export::candidate::{Candidate, Verdict};
 use crate::export::deliver::{Way, deliver};
 use crate::record::Position;
@@ -33,13 +31,12 @@ pub(super) struct Landed {
 
 impl Packet {
     /// Delivers it; what only the delivery needs is let go then.
-    pub(super) async fn deliver(mut self, way: &Way<'_>, marks: Arc<Marks>) -> Landed {
+    pub(super) async fn deliver(mut self, way: &Way<'_>, number: u64) -> Landed {
         self.began = Instant::now();
-        let number = marks.number();
-        let verdicts = deliver(way, &marks, &self.candidates).await;
+        let mut waited = Duration::ZERO;
+        let verdicts = deliver(way, number, &self.candidates, &mut waited).await;
         if verdicts.is_ok() {
-            way.flights.settle(number);
-            way.road.pace().delivered(self.full, self.began.elapsed());
+            way.road.pace().delivered(self.full, self.began.elapsed().saturating_sub(waited));
         }
         for candidate in &mut self.candidates {
             candidate.shed();

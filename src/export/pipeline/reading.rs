@@ -1,4 +1,4 @@
-//! Reading ahead: one batch at a time, while others are in flight.
+//! Reading ahead: one batch at a time, or several small ones, while others are in flight.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -9,19 +9,26 @@ use super::line::{Line, step};
 use super::packet::Packet;
 use crate::export::comparison::Lookout;
 use crate::export::pass::{PassError, blocking};
-use crate::export::scan::{Batch, Scan};
+use crate::export::scan::{Batches, Scan};
 use crate::record::Provenance;
 use crate::report::{Timestamp, Trigger};
 
 /// The part of the bytes in flight that one batch may have: so several are under way, and one is read, within the bound.
-const BATCHES: usize = 4;
+const BATCHES: usize = 5;
 
-/// What reading a batch comes to.
+/// The least time between two batches of an export, as their documents bear it: they are told apart by that.
+const STEP: Duration = Duration::from_millis(1);
+
+/// Rows, and batches, that are read at a time where many are asked for in small batches: each read opens the database.
+const READ: (usize, usize) = (1_000, 20);
+
+/// What reading comes to.
 pub(super) struct Read {
     pub(super) scan: Scan,
     pub(super) lookout: Option<Lookout>,
-    pub(super) batch: Batch,
-    pub(super) exported_at: Timestamp,
+    pub(super) batches: Batches,
+    /// The time that each batch's documents bear.
+    pub(super) times: Vec<Timestamp>,
     pub(super) asked: usize,
     pub(super) interrupted: bool,
 }
@@ -33,7 +40,7 @@ impl Line<'_> {
         let bytes = (most / BATCHES).max(1);
         let has_room = self.flying == 0 || self.flying_bytes + bytes <= most;
         if self.reading.is_some()
-            || self.next.is_some()
+            || !self.next.is_empty()
             || self.ending.is_some()
             || self.failed.is_some()
             || !has_room
@@ -41,44 +48,52 @@ impl Line<'_> {
             return;
         }
         let Some(mut scan) = self.opened.scan.take() else { return };
-        let exported_at = after(self.written_at);
-        self.written_at = Some(exported_at);
-        let provenance = Provenance {
+        let asked = self.exporter.road.pace().batch();
+        let count = match self.request.trigger {
+            Trigger::Manual => (READ.0 / asked.max(1)).clamp(1, READ.1),
+            // Rows that are pending are searched for in large pages anyhow, and batches become larger.
+            Trigger::Automatic => 1,
+        };
+        let first = after(self.written_at);
+        let times: Vec<_> = (0..count).map(|at| first.after(STEP * u32::try_from(at).unwrap_or(0))).collect();
+        self.written_at = times.last().copied();
+        let provenances = times.iter().map(|time| Provenance {
             export_id: self.export_id.to_owned(),
             source: self.exporter.source_id.clone(),
-            exported_at: exported_at.to_string(),
-        };
+            exported_at: time.to_string(),
+        });
+        let provenances = provenances.collect();
         let (stop, pulse) = (Arc::clone(&self.exporter.stop), self.exporter.pulse.clone());
         let mut lookout = self.opened.lookout.take();
-        let asked = self.exporter.road.pace().batch();
         self.reading = Some(Box::pin(blocking(move || {
-            scan.set_provenance(provenance);
+            scan.set_provenances(provenances);
             let mut interrupted = false;
             // Asked once a page. Reading through a long table that holds nothing new is getting on, too.
-            let batch = scan.next_batch(asked, bytes, &mut || {
+            let batches = scan.next_batches(asked, bytes, &mut || {
                 step(&pulse, false);
                 interrupted |= lookout.as_mut().is_some_and(Lookout::sees_change);
                 interrupted || stop.load(Ordering::Relaxed)
             })?;
-            Ok::<_, PassError>(Read { scan, lookout, batch, exported_at, asked, interrupted })
+            Ok::<_, PassError>(Read { scan, lookout, batches, times, asked, interrupted })
         })));
     }
 
-    /// A batch was read.
+    /// The next batches were read.
     pub(super) async fn take_in(&mut self, read: Result<Read, PassError>) {
         step(&self.exporter.pulse, false);
-        let Read { scan, lookout, batch, exported_at, asked, interrupted } = match read {
+        let Read { scan, lookout, batches, times, asked, interrupted } = match read {
             Ok(read) => read,
             Err(error) => return self.fail(error, u64::MAX),
         };
-        let Batch { candidates, bytes, done } = batch;
+        let Batches { candidates, ends, done, .. } = batches;
         let position = scan.position();
         (self.opened.scan, self.opened.lookout) = (Some(scan), lookout);
         let is_manual = self.request.trigger == Trigger::Manual;
         let is_first = self.run.is_none() && self.recording.is_none();
         if is_first && (is_manual || !candidates.is_empty()) {
             let total = self.opened.total;
-            match self.exporter.begin(self.request, self.export_id, total, exported_at).await {
+            let began = times.first().copied().unwrap_or_else(Timestamp::now);
+            match self.exporter.begin(self.request, self.export_id, total, began).await {
                 Ok(run) => *self.run = run,
                 Err(error) => return self.fail(error, u64::MAX),
             }
@@ -96,10 +111,18 @@ impl Line<'_> {
         } else if interrupted {
             self.ending = Some(Leg::Interrupted);
         }
-        if !candidates.is_empty() {
+        let mut rest = candidates;
+        let ends = ends.into_iter().map(Some).chain(std::iter::repeat(position));
+        for (exported_at, position) in times.into_iter().zip(ends) {
+            if rest.is_empty() {
+                break;
+            }
+            let behind = rest.split_off(asked.clamp(1, rest.len()));
+            let candidates = std::mem::replace(&mut rest, behind);
+            let bytes = candidates.iter().map(|candidate| candidate.bytes).sum();
             let full = candidates.len() >= asked;
-            self.next =
-                Some(Packet { candidates, bytes, full, exported_at, position, began: Instant::now() });
+            let began = Instant::now();
+            self.next.push_back(Packet { candidates, bytes, full, exported_at, position, began });
         }
     }
 }
@@ -107,5 +130,5 @@ impl Line<'_> {
 /// Now; but later than the batch before, whatever the clock does: the ledger tells batches of an export apart by that.
 fn after(before: Option<Timestamp>) -> Timestamp {
     let now = Timestamp::now();
-    before.map_or(now, |before| now.max(before.after(Duration::from_millis(1))))
+    before.map_or(now, |before| now.max(before.after(STEP)))
 }

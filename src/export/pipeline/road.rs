@@ -28,16 +28,18 @@ impl Road {
         self.pace().command()
     }
 
-    /// Runs one command of so many bytes; the pace follows how long it takes.
+    /// Runs one command of so many bytes, as far as is known before; the pace follows how long it takes for what it
+    /// `carried`, there and back.
     pub(in crate::export) async fn timed<T>(
         &self,
         bytes: usize,
         command: impl Future<Output = Result<T, Failure>>,
+        carried: impl Fn(&T) -> usize,
     ) -> Result<T, Failure> {
         let began = Instant::now();
         let result = command.await;
         match &result {
-            Ok(_) => self.pace().answered(bytes, began.elapsed()),
+            Ok(answer) => self.pace().answered(carried(answer), began.elapsed()),
             Err(failure) if failure.reason == Reason::Timeout => self.pace().missed(bytes),
             Err(_) => {}
         }

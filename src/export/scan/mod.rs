@@ -35,10 +35,12 @@ pub(super) enum ScanError {
     Ledger(#[from] LedgerError),
 }
 
-/// A batch of candidates.
+/// Candidates of one batch or several.
 #[derive(Debug, Default)]
-pub(super) struct Batch {
+pub(super) struct Batches {
     pub(super) candidates: Vec<Candidate>,
+    /// Where the last row of each full batch stands.
+    pub(super) ends: Vec<Position>,
     /// The bytes of their documents.
     pub(super) bytes: usize,
     /// Whether the table's end was reached.
@@ -52,7 +54,8 @@ pub(super) struct Scan {
     fingerprinter: Fingerprinter,
     /// `None` where the start of the table isn't read, so that ranks are unknown.
     ranks: Option<Ranks>,
-    provenance: Provenance,
+    /// One for each batch of the next read: never empty.
+    provenances: Vec<Provenance>,
     scope: Scope,
     skip_duplicates: bool,
     after: Option<Position>,
@@ -84,7 +87,7 @@ impl Scan {
             store,
             fingerprinter,
             ranks,
-            provenance,
+            provenances: vec![provenance],
             scope,
             skip_duplicates,
             after,
@@ -100,9 +103,11 @@ impl Scan {
         self.reader.shape()
     }
 
-    /// What the documents say of where they came from, from now on.
-    pub(super) fn set_provenance(&mut self, provenance: Provenance) {
-        self.provenance = provenance;
+    /// What the documents say of where they came from, from now on: one for each batch that is read at a time.
+    pub(super) fn set_provenances(&mut self, provenances: Vec<Provenance>) {
+        if !provenances.is_empty() {
+            self.provenances = provenances;
+        }
     }
 
     /// Where the last row that was read stands.
@@ -115,14 +120,14 @@ impl Scan {
         if let Some(Position::Rowid(rowid)) = self.after { Some(rowid) } else { None }
     }
 
-    /// The next candidates, at most `size` of them, whose documents have so many `bytes`, or one row more than that; fewer
-    /// only at the table's end, or if `stop`, which is asked between pages, says so.
-    pub(super) fn next_batch(
+    /// The next candidates, at most `size` of them for each provenance, whose documents have so many `bytes`, or one row more
+    /// than that; fewer only at the table's end, or if `stop`, which is asked between pages, says so.
+    pub(super) fn next_batches(
         &mut self,
         size: usize,
         bytes: usize,
         stop: &mut dyn FnMut() -> bool,
-    ) -> Result<Batch, ScanError> {
+    ) -> Result<Batches, ScanError> {
         let began = Instant::now();
         let batch = self.fill(size, bytes, stop);
         self.spent += began.elapsed();
@@ -141,12 +146,16 @@ impl Scan {
         size: usize,
         bytes: usize,
         stop: &mut dyn FnMut() -> bool,
-    ) -> Result<Batch, ScanError> {
-        let mut batch = Batch::default();
-        while batch.candidates.len() < size && batch.bytes < bytes && !batch.done && !stop() {
+    ) -> Result<Batches, ScanError> {
+        let mut batch = Batches::default();
+        let size = size.max(1);
+        let most = size.saturating_mul(self.provenances.len());
+        while batch.candidates.len() < most && batch.bytes < bytes && !batch.done && !stop() {
             let wanted = match self.scope {
                 Scope::Pending => PAGE_ROWS,
-                Scope::Everything => u32::try_from(size - batch.candidates.len()).unwrap_or(PAGE_ROWS),
+                Scope::Everything => {
+                    u32::try_from(most - batch.candidates.len()).unwrap_or(PAGE_ROWS).min(PAGE_ROWS)
+                }
             };
             let known = Known::read(&self.store, self.after.as_ref(), wanted)?;
             let mut page = Page {
@@ -156,11 +165,13 @@ impl Scan {
                     store: &self.store,
                     fingerprinter: &self.fingerprinter,
                     ranks: self.ranks.as_ref(),
-                    provenance: &self.provenance,
+                    provenances: &self.provenances,
                     scope: self.scope,
                     skip_duplicates: self.skip_duplicates,
                 },
-                room: size - batch.candidates.len(),
+                before: batch.candidates.len(),
+                size,
+                room: most - batch.candidates.len(),
                 room_bytes: bytes - batch.bytes,
                 taken: Taken::default(),
                 began: Instant::now(),
@@ -182,6 +193,7 @@ impl Scan {
             self.scanned += taken.scanned;
             batch.bytes += taken.bytes;
             batch.candidates.extend(taken.candidates);
+            batch.ends.extend(taken.ends);
             batch.done = done;
         }
         Ok(batch)

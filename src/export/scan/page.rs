@@ -32,7 +32,8 @@ pub(super) struct Context<'a> {
     pub(super) store: &'a Store,
     pub(super) fingerprinter: &'a Fingerprinter,
     pub(super) ranks: Option<&'a Ranks>,
-    pub(super) provenance: &'a Provenance,
+    /// One for each batch.
+    pub(super) provenances: &'a [Provenance],
     pub(super) scope: Scope,
     pub(super) skip_duplicates: bool,
 }
@@ -40,6 +41,8 @@ pub(super) struct Context<'a> {
 #[derive(Default)]
 pub(super) struct Taken {
     pub(super) candidates: Vec<Candidate>,
+    /// Where the last row of each full batch stands.
+    pub(super) ends: Vec<Position>,
     /// The rowids of the page, in their order.
     pub(super) rowids: Vec<i64>,
     /// What was read, in bytes.
@@ -52,6 +55,10 @@ pub(super) struct Taken {
 pub(super) struct Page<'a> {
     pub(super) scan: Context<'a>,
     pub(super) known: Known,
+    /// Candidates of the pages before this one.
+    pub(super) before: usize,
+    /// Candidates of a batch.
+    pub(super) size: usize,
     pub(super) room: usize,
     pub(super) room_bytes: usize,
     pub(super) taken: Taken,
@@ -112,24 +119,35 @@ impl Page<'_> {
         if is_dealt_with && scan.scope == Scope::Pending {
             return Ok(());
         }
-        let mut candidate = scan.candidate(row, position, content, rank);
+        let taken = self.before + self.taken.candidates.len();
+        let mut candidate = scan.candidate(row, position, content, rank, taken / self.size);
         if let Some(entry) = entry.filter(|entry| entry.outcome == Outcome::Exported) {
             candidate.known = true;
             candidate.unchanged = entry.content == content && entry.id == candidate.id;
         }
         self.taken.bytes += candidate.bytes;
         self.taken.candidates.push(candidate);
+        if (taken + 1).is_multiple_of(self.size) {
+            self.taken.ends.push(row.position.clone());
+        }
         Ok(())
     }
 }
 
 impl Context<'_> {
-    fn candidate(&self, row: &RowRef<'_>, position: Value, content: [u8; 16], rank: u64) -> Candidate {
+    fn candidate(
+        &self,
+        row: &RowRef<'_>,
+        position: Value,
+        content: [u8; 16],
+        rank: u64,
+        batch: usize,
+    ) -> Candidate {
         let values = row.values;
         let id = self.fingerprinter.id(values, rank);
         let key = original_id(&self.shape, &row.position, values);
         let duplicate = if self.skip_duplicates { self.fingerprinter.duplicate_key(values) } else { None };
-        let metadata = metadata(self.provenance, &key, &content, duplicate.as_ref());
+        let metadata = metadata(&self.provenances[batch], &key, &content, duplicate.as_ref());
         let document = document(id, &self.shape, values, &metadata, MAX_DOCUMENT_BYTES).map(without_spare);
         let bytes = document.as_ref().map_or(0, |document| document.as_bytes().len());
         let updated = self.shape.updated_value(values);

@@ -35,6 +35,8 @@ pub(super) struct Gate {
 struct Shared {
     trap: Mutex<Option<(Place, u8)>>,
     state: watch::Sender<State>,
+    /// Write commands that were sent on and not answered.
+    outstanding: watch::Sender<usize>,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -52,7 +54,11 @@ impl Gate {
         let bound = wait_for(PATIENCE, "listen", TcpListener::bind((Ipv4Addr::LOCALHOST, 0)));
         let listener = bound.expect("a free port");
         let port = listener.local_addr().expect("it is bound").port();
-        let shared = Arc::new(Shared { trap: Mutex::default(), state: watch::Sender::default() });
+        let shared = Arc::new(Shared {
+            trap: Mutex::default(),
+            state: watch::Sender::default(),
+            outstanding: watch::Sender::default(),
+        });
         let accepting = Arc::clone(&shared);
         let listener = spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
@@ -85,8 +91,18 @@ impl Gate {
         self.release();
     }
 
-    /// Cuts all connections; what is in the trap is lost.
+    /// Cuts all connections; what is in the trap is lost. What was sent on before is carried out by then: whoever looks
+    /// afterwards sees all of it.
     pub(super) fn cut(&self) {
+        self.close();
+        let mut outstanding = self.shared.outstanding.subscribe();
+        wait_for(PATIENCE, "answers to what was sent", async move {
+            // The gate outlives whoever waits at it.
+            let _gone = outstanding.wait_for(|outstanding| *outstanding == 0).await;
+        });
+    }
+
+    fn close(&self) {
         *self.shared.trap.lock().unwrap_or_else(PoisonError::into_inner) = None;
         // Both at once: what is held must not slip through.
         self.shared.state.send_modify(|state| *state = State { epoch: state.epoch + 1, ..State::default() });
@@ -105,22 +121,36 @@ impl Gate {
 impl Drop for Gate {
     fn drop(&mut self) {
         self.listener.abort();
-        self.cut();
+        self.close();
     }
 }
 
 async fn carry(client: TcpStream, target: u16, shared: &Shared) {
     let mut state = shared.state.subscribe();
     let born = state.borrow().epoch;
+    let Ok(mut server) = TcpStream::connect((Ipv4Addr::LOCALHOST, target)).await else { return };
+    let mut owes = false;
     tokio::select! {
         _ = state.wait_for(|state| state.epoch != born) => {}
-        _ = pump(client, target, shared, born) => {}
+        _ = pump(client, &mut server, target, shared, born, &mut owes) => {}
+    }
+    if owes {
+        // An error is an answer, too: the server is gone.
+        let _answer = server.read(&mut [0; 1024]).await;
+        shared.outstanding.send_modify(|outstanding| *outstanding -= 1);
     }
 }
 
 /// One connection: requests and replies take turns.
-async fn pump(mut client: TcpStream, target: u16, shared: &Shared, born: u32) -> std::io::Result<()> {
-    let mut server = TcpStream::connect((Ipv4Addr::LOCALHOST, target)).await?;
+/// `owes` tells whether the server has yet to answer a write.
+async fn pump(
+    mut client: TcpStream,
+    server: &mut TcpStream,
+    target: u16,
+    shared: &Shared,
+    born: u32,
+    owes: &mut bool,
+) -> std::io::Result<()> {
     client.set_nodelay(true)?;
     server.set_nodelay(true)?;
     let (mut requests, mut replies) = (vec![0; 64 * 1024], vec![0; 64 * 1024]);
@@ -139,10 +169,16 @@ async fn pump(mut client: TcpStream, target: u16, shared: &Shared, born: u32) ->
                         echo(target, &requests[..length]).await?;
                     }
                 }
+                if is_write(&requests[..length]) && !std::mem::replace(owes, true) {
+                    shared.outstanding.send_modify(|outstanding| *outstanding += 1);
+                }
                 server.write_all(&requests[..length]).await?;
             }
             length = server.read(&mut replies) => {
                 let length = length?;
+                if std::mem::take(owes) {
+                    shared.outstanding.send_modify(|outstanding| *outstanding -= 1);
+                }
                 if length == 0 {
                     return Ok(());
                 }
@@ -153,6 +189,10 @@ async fn pump(mut client: TcpStream, target: u16, shared: &Shared, born: u32) ->
             }
         }
     }
+}
+
+fn is_write(request: &[u8]) -> bool {
+    request.get(COMMAND_OFFSET..).is_some_and(|name| WRITES.iter().any(|write| name.starts_with(write)))
 }
 
 /// Sends a request on a connection of its own and waits for its reply.
@@ -171,8 +211,7 @@ impl Shared {
     }
 
     fn is_for_trap(&self, request: &[u8]) -> Option<Place> {
-        let name = request.get(COMMAND_OFFSET..)?;
-        if !WRITES.iter().any(|write| name.starts_with(write)) {
+        if !is_write(request) {
             return None;
         }
         let mut trap = self.trap.lock().unwrap_or_else(PoisonError::into_inner);
