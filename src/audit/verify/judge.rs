@@ -77,14 +77,48 @@ impl<'a> Judge<'a> {
 
     /// One finding for each row, in their order.
     pub(super) async fn all(&self, rows: &[Row]) -> Result<Vec<Finding>, AuditError> {
-        let ids: Vec<ObjectId> = rows.iter().map(|row| row.id).collect();
-        let places: HashMap<ObjectId, usize> = ids.iter().enumerate().map(|(at, id)| (*id, at)).collect();
-        let mut found: Vec<Option<Vec<String>>> = vec![None; rows.len()];
+        let every: Vec<usize> = (0..rows.len()).collect();
+        let compared = self.compared(rows, &every).await?;
+        let is_same = |at: &usize| compared[*at].as_ref().is_some_and(Vec::is_empty);
+        let suspects: Vec<usize> = every.into_iter().filter(|at| !is_same(at)).collect();
+        let mut findings = vec![Finding::Same; rows.len()];
+        // Of these the ledger is asked first: one that is delivered between the two looks isn't taken for a lost one.
+        let mut entries = HashMap::with_capacity(suspects.len());
+        for &at in &suspects {
+            entries.insert(at, self.entry(&rows[at])?);
+        }
+        let mut without_document = Vec::new();
+        for (&at, found) in suspects.iter().zip(self.compared(rows, &suspects).await?) {
+            match found {
+                Some(columns) if columns.is_empty() => {}
+                // Without a ledger that is never said.
+                Some(columns) => {
+                    let pending = self.around.ledger.is_some() && entries[&at].is_none();
+                    findings[at] = Finding::Different { columns, pending };
+                }
+                None => without_document.push(at),
+            }
+        }
+        let led = self.led(rows, &without_document).await?;
+        for (at, is_led) in without_document.into_iter().zip(led) {
+            findings[at] = self.absent(entries[&at].as_ref(), is_led);
+        }
+        Ok(findings)
+    }
+
+    /// For each of these rows the columns that differ; `None` if there is no document.
+    async fn compared(&self, rows: &[Row], places: &[usize]) -> Result<Vec<Option<Vec<String>>>, AuditError> {
+        if places.is_empty() {
+            return Ok(Vec::new());
+        }
+        let ids: Vec<ObjectId> = places.iter().map(|&at| rows[at].id).collect();
+        let order: HashMap<ObjectId, usize> = ids.iter().enumerate().map(|(nth, id)| (*id, nth)).collect();
+        let mut found: Vec<Option<Vec<String>>> = vec![None; ids.len()];
         self.around
             .target
             .documents(&ids, |id, document| {
-                if let Some(&at) = places.get(&id) {
-                    found[at] = Some(match &rows[at].fields {
+                if let Some(&nth) = order.get(&id) {
+                    found[nth] = Some(match &rows[places[nth]].fields {
                         Some(fields) => differing_fields(fields, document),
                         // It could become a document once.
                         None => vec!["(the row can't become a document as it is)".to_owned()],
@@ -92,23 +126,7 @@ impl<'a> Judge<'a> {
                 }
             })
             .await?;
-        let mut findings = Vec::with_capacity(rows.len());
-        let mut without_document = Vec::new();
-        for (at, found) in found.into_iter().enumerate() {
-            findings.push(match found {
-                Some(columns) if columns.is_empty() => Finding::Same,
-                Some(columns) => Finding::Different { columns, pending: self.is_pending(&rows[at])? },
-                None => {
-                    without_document.push(at);
-                    Finding::Missing(Cause::Pending)
-                }
-            });
-        }
-        let led = self.led(rows, &without_document).await?;
-        for (at, is_led) in without_document.into_iter().zip(led) {
-            findings[at] = self.absent(&rows[at], is_led)?;
-        }
-        Ok(findings)
+        Ok(found)
     }
 
     fn entry(&self, row: &Row) -> Result<Option<Entry>, AuditError> {
@@ -118,14 +136,9 @@ impl<'a> Judge<'a> {
         Ok(entry.filter(|entry| entry.id == row.id && entry.content == row.content))
     }
 
-    /// Whether the ledger doesn't know the row as it is now. Without a ledger that is never said.
-    fn is_pending(&self, row: &Row) -> Result<bool, AuditError> {
-        Ok(self.around.ledger.is_some() && self.entry(row)?.is_none())
-    }
-
     /// A row without a document; `is_led` tells whether a document has its duplicate key.
-    fn absent(&self, row: &Row, is_led: bool) -> Result<Finding, AuditError> {
-        Ok(match self.entry(row)?.map(|entry| entry.outcome) {
+    fn absent(&self, entry: Option<&Entry>, is_led: bool) -> Finding {
+        match entry.map(|entry| entry.outcome) {
             Some(Outcome::Rejected) => Finding::Rejected,
             Some(Outcome::Held) => Finding::Held,
             Some(Outcome::Duplicate) if is_led => Finding::Duplicate,
@@ -133,7 +146,7 @@ impl<'a> Judge<'a> {
             Some(Outcome::Exported) => Finding::Missing(Cause::Deleted),
             None if is_led && self.around.config.export.skip_duplicates => Finding::Duplicate,
             None => Finding::Missing(Cause::Pending),
-        })
+        }
     }
 
     /// For each of these rows, whether a document has its duplicate key.
