@@ -20,13 +20,11 @@ pub fn call_path(directory: &Path) -> PathBuf {
 /// # Errors
 /// The file can't be made.
 pub fn call(directory: &Path) -> io::Result<()> {
-    OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(call_path(directory))
-        .map(drop)
+    // Never through a link: the directory is the daemon's, and the caller may be somebody with more rights.
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(call_path(directory)) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        result => result.map(drop),
+    }
 }
 
 /// Whether somebody asked since the last time. Costs one call of the system.
@@ -34,4 +32,24 @@ pub fn call(directory: &Path) -> io::Result<()> {
 pub fn was_called(directory: &Path) -> bool {
     // If it can't be removed, it isn't answered: it would be answered again and again.
     std::fs::remove_file(call_path(directory)).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_is_heard_once_and_writes_through_no_link() {
+        let directory = tempfile::tempdir().unwrap();
+        assert!(!was_called(directory.path()));
+        call(directory.path()).unwrap();
+        call(directory.path()).unwrap();
+        assert!(was_called(directory.path()) && !was_called(directory.path()));
+
+        let other = directory.path().join("other");
+        std::fs::write(&other, "content").unwrap();
+        std::os::unix::fs::symlink(&other, call_path(directory.path())).unwrap();
+        call(directory.path()).unwrap();
+        assert_eq!(std::fs::read_to_string(&other).unwrap(), "content");
+    }
 }

@@ -1,6 +1,7 @@
 //! One daemon for a state directory: two would not know of each other's exports.
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -20,9 +21,16 @@ pub struct Taken(PathBuf);
 pub fn take(directory: &Path) -> Result<Option<File>, Taken> {
     // Whatever is wrong with the directory is told where the ledger is opened.
     let _exists = DirBuilder::new().recursive(true).mode(0o700).create(directory);
-    let opened =
-        OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(directory.join(LOCK));
-    let Ok(file) = opened else { return Ok(None) };
+    let path = directory.join(LOCK);
+    let opened = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
+    let file = match opened {
+        Ok(file) => file,
+        // It is somebody else's, who may be at work.
+        Err(error) if error.kind() == ErrorKind::PermissionDenied && path.exists() => {
+            return Err(Taken(directory.to_owned()));
+        }
+        Err(_) => return Ok(None),
+    };
     match file.try_lock() {
         Ok(()) => Ok(Some(file)),
         Err(TryLockError::WouldBlock) => Err(Taken(directory.to_owned())),

@@ -9,7 +9,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::aside::set_aside;
@@ -33,6 +33,7 @@ pub struct Store {
     /// The target of the entries; not behind the lock that is held while the disk is worked with.
     target: Mutex<Option<String>>,
     generation: AtomicU64,
+    turn: Arc<tokio::sync::Mutex<()>>,
 }
 
 struct Inner {
@@ -75,7 +76,15 @@ impl Store {
             inner: Mutex::new(inner),
             target: Mutex::default(),
             generation: AtomicU64::new(0),
+            turn: Arc::default(),
         })
+    }
+
+    /// Whose turn it is to write documents that the ledger speaks of: an export's, or a rollback's. One that deletes what
+    /// the other has just sent would leave an entry behind that isn't true.
+    #[must_use]
+    pub fn turn(&self) -> Arc<tokio::sync::Mutex<()>> {
+        Arc::clone(&self.turn)
     }
 
     /// Which pass works with it: another one with each [`Store::refresh`]. Asked within [`Store::with`], it tells whether

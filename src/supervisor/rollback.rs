@@ -1,5 +1,8 @@
-//! Taking an export back while the daemon runs: beside the loop, by a connection of its own. That no export sends the
-//! rows right back is the ledger's doing, which holds them first.
+//! Taking an export back while the daemon runs: beside the loop, by a connection of its own.
+//!
+//! What holds: no export is under way meanwhile, and none sends the rows right back afterwards, as the ledger holds them.
+
+use std::time::Duration;
 
 use crate::audit::{self, AuditError};
 use crate::config::Config;
@@ -8,6 +11,9 @@ use crate::report::{LedgerState, Reason, Rollback, RollbackMode, RollbackRequest
 use crate::source::source_id;
 use crate::target::{Target, Ways, Written};
 
+/// How long a look at the table that is under way may take to end.
+const TURN: Duration = Duration::from_secs(5);
+
 /// Plans or performs it; an error is told as it is. Blocks now and then.
 pub(super) async fn take_back(
     config: &Config,
@@ -15,6 +21,17 @@ pub(super) async fn take_back(
     store: &Store,
     request: &RollbackRequest,
 ) -> Result<Rollback, String> {
+    let _turn = match request.mode {
+        RollbackMode::DryRun => None,
+        RollbackMode::Perform => match tokio::time::timeout(TURN, store.turn().lock_owned()).await {
+            Ok(turn) => Some(turn),
+            Err(_) => {
+                return Err(
+                    "an export operation is in progress: stop it first, or wait for its end".to_owned()
+                );
+            }
+        },
+    };
     let source = source_id(&config.sqlite).map_err(|error| error.to_string())?;
     let target = ways.connect(config.probe.timeout).await.map_err(|failure| failure.to_string())?;
     let result = with(&target, config, store, &source, request).await;

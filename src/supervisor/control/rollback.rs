@@ -6,8 +6,8 @@ use super::{Control, Late, RollbackRefusal, bring_to_its_end};
 use crate::report::{Rollback, RollbackMode, RollbackRequest, RunState};
 
 impl Control {
-    /// Takes an export back, or tells what that would do. It holds rows before it deletes their documents, so that an
-    /// automatic export that begins meanwhile doesn't send them again; a manual one would.
+    /// Takes an export back, or tells what that would do. No export writes meanwhile, and as rows are held before their
+    /// documents are deleted, no automatic one sends them again afterwards.
     ///
     /// # Errors
     /// See [`RollbackRefusal`].

@@ -64,7 +64,16 @@ impl Supervisor {
         let promised = self.promised.take();
         let status = self.status.clone();
         let trouble = Arc::clone(&self.trouble);
+        let turn = self.store.turn();
         self.pass = Some(tokio::spawn(async move {
+            let _turn = match request {
+                PassRequest::Manual(_) => turn.lock_owned().await,
+                // Something is being taken back: the look is made again, as after a read that failed.
+                PassRequest::Automatic(_) => match turn.try_lock_owned() {
+                    Ok(turn) => turn,
+                    Err(_) => return PassEnd::SourceFailed,
+                },
+            };
             let mut exporter = exporter.lock().await;
             if let PassRequest::Automatic(PassKind::Tail) = request {
                 let seen = exporter.locally(Depth::Tail, &automatic(&config)).await;
