@@ -97,10 +97,11 @@ fn a_package_is_installed_upgraded_removed_and_purged_and_keeps_what_is_the_admi
 fn the_readmes_commands_install_it_by_hand() {
     let project = Path::new(env!("CARGO_MANIFEST_DIR"));
     let readme = fs::read_to_string(project.join("README.md")).expect("it is there");
-    let blocks = readme.split("```sh\n").skip(1).filter_map(|rest| rest.split("```").next());
-    let commands =
-        blocks.into_iter().find(|block| block.contains("install -m 755 target/release/mongo-uplink"));
-    let commands = commands.expect("README.md tells how to install by hand");
+    let block = |text: &str| {
+        let blocks = readme.split("```sh\n").skip(1).filter_map(|rest| rest.split("```").next());
+        blocks.into_iter().find(|block| block.contains(text)).expect("README.md tells of it")
+    };
+    let commands = block("install -m 755 target/release/mongo-uplink");
     on_a_host_of_its_own(|host| {
         let stage = Stage::bare(host);
         stage.application().insert_inquiries(2);
@@ -124,5 +125,22 @@ fn the_readmes_commands_install_it_by_hand() {
         machine.write("/etc/systemd/system/mongo-uplink.service.d/override.conf", DROP_IN);
         machine.sh("systemctl daemon-reload; systemctl restart mongo-uplink");
         stage.wait_count(&machine, 2);
+        wait_completed(&machine);
+
+        // How it is watched, and how others are let in. What goes on for ever is ended; there is no sudo here.
+        let run = |commands: &str| {
+            let helpers = "set -eo pipefail
+                journalctl() { timeout 1 journalctl --no-pager \"$@\" || [ $? = 124 ]; }
+                sudo() { runuser -u \"$2\" -- \"${@:3}\"; }";
+            machine.run(&["bash", "-c", &format!("{helpers}\n{commands}")])
+        };
+        let watched = run(block("journalctl -u mongo-uplink -f"));
+        assert!(watched.contains("Export completed"), "{watched}");
+        assert_eq!(watched.matches(r#"{"success":true"#).count(), 2, "{watched}");
+        let records = run(block("sudo -u mongo-uplink mongo-uplink"));
+        assert!(!records.contains("rejected"), "{records}");
+        let asked = run(block("openssl rand -hex 32"));
+        assert!(asked.contains(r#"{"success":true"#), "{asked}");
+        assert!(ask(8000, "/api/export/status").is_none_or(|data| data.is_null()), "without the token");
     });
 }
