@@ -5,7 +5,7 @@ use mongodb::bson::raw::RawDocumentBuf;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use sha2::{Digest as _, Sha256};
 
-use crate::ledger::LedgerError;
+use crate::ledger::{LedgerError, Ranks};
 use crate::record::{Value, ValueRef};
 
 /// Pages of it in memory.
@@ -30,6 +30,7 @@ pub(super) fn fingerprint(fields: &[u8]) -> [u8; 32] {
 /// The temporary memory.
 pub(super) struct Scratch {
     connection: Connection,
+    ranks: Ranks,
 }
 
 impl Scratch {
@@ -39,11 +40,10 @@ impl Scratch {
         connection.pragma_update(None, "synchronous", "off")?;
         connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
         connection.execute_batch(
-            "CREATE TABLE rank (content BLOB PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID;
-             CREATE TABLE noted (id BLOB PRIMARY KEY, position, key TEXT NOT NULL, content BLOB NOT NULL, fields BLOB) WITHOUT ROWID;
+            "CREATE TABLE noted (id BLOB PRIMARY KEY, position, key TEXT NOT NULL, content BLOB NOT NULL, fields BLOB) WITHOUT ROWID;
              CREATE TABLE extra (id BLOB PRIMARY KEY, key TEXT NOT NULL) WITHOUT ROWID;",
         )?;
-        Ok(Self { connection })
+        Ok(Self { connection, ranks: Ranks::new()? })
     }
 
     /// A page begins, perhaps again: what came since the last [`Scratch::keep`] doesn't count.
@@ -51,23 +51,19 @@ impl Scratch {
         if !self.connection.is_autocommit() {
             self.connection.execute_batch("ROLLBACK")?;
         }
-        Ok(self.connection.execute_batch("BEGIN")?)
+        self.connection.execute_batch("BEGIN")?;
+        self.ranks.begin()
     }
 
     /// What came since [`Scratch::begin`] counts.
     pub(super) fn keep(&self) -> Result<(), LedgerError> {
-        Ok(self.connection.execute_batch("COMMIT")?)
+        self.connection.execute_batch("COMMIT")?;
+        self.ranks.keep()
     }
 
     /// The number of equal rows before this one.
     pub(super) fn next_rank(&self, content: &[u8; 16]) -> Result<u64, LedgerError> {
-        let rank: i64 = self
-            .connection
-            .prepare_cached(
-                "INSERT INTO rank VALUES (?1, 1) ON CONFLICT DO UPDATE SET count = count + 1 RETURNING count - 1",
-            )?
-            .query_row([content], |row| row.get(0))?;
-        Ok(rank.unsigned_abs())
+        self.ranks.next(content)
     }
 
     /// Remembers a row.

@@ -7,6 +7,7 @@
 //! - no read of SQLite is open while the network is waited for.
 
 mod candidate;
+mod claim;
 mod comparison;
 mod deliver;
 mod ending;
@@ -17,14 +18,13 @@ mod opened;
 mod pass;
 mod pipeline;
 mod prepare;
-mod rank;
 mod run;
 mod scan;
 
+pub use claim::{claim, next_export_id};
 pub use ending::abandon;
 pub use exporter::Exporter;
 pub use pass::{Depth, PassEnd, PassError, Pulse};
-pub use run::{claim, next_export_id};
 
 #[cfg(test)]
 mod tests;

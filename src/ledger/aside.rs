@@ -1,9 +1,10 @@
-//! Getting a file out of the way that can't be used as a ledger.
+//! Getting a file out of the way that can't be used as a ledger, and saying so.
 
 use std::io::ErrorKind;
 use std::path::Path;
 
 use super::LedgerError;
+use crate::report::LedgerState;
 
 /// The ledger's file in the state directory.
 pub(super) const FILE: &str = "state.db";
@@ -58,4 +59,23 @@ pub(super) fn remove_beside(directory: &Path) -> Result<(), LedgerError> {
         }
     }
     Ok(())
+}
+
+/// Says that it was replaced by an empty one.
+pub(super) fn rebuilt() -> LedgerState {
+    tracing::warn!(
+        event = "ledger_rebuilt",
+        "The ledger was damaged or gone: every row is compared with MongoDB"
+    );
+    LedgerState::Rebuilt
+}
+
+/// Says that another one is used for now.
+pub(super) fn temporary(error: &LedgerError) -> LedgerState {
+    tracing::warn!(
+        event = "ledger_temporary",
+        %error,
+        "The state directory can't be used: what is learned lasts until the daemon ends"
+    );
+    LedgerState::Temporary
 }

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::aside::set_aside;
+use super::aside::{rebuilt, set_aside, temporary};
 use super::run::Kept;
 use super::{Bound, Ledger, LedgerError, Opened, RunEnd, RunStart};
 use crate::report::{LedgerState, PastExport};
@@ -283,21 +283,4 @@ impl Inner {
         }
         Ok(())
     }
-}
-
-fn rebuilt() -> LedgerState {
-    tracing::warn!(
-        event = "ledger_rebuilt",
-        "The ledger was damaged or gone: every row is compared with MongoDB"
-    );
-    LedgerState::Rebuilt
-}
-
-fn temporary(error: &LedgerError) -> LedgerState {
-    tracing::warn!(
-        event = "ledger_temporary",
-        %error,
-        "The state directory can't be used: what is learned lasts until the daemon ends"
-    );
-    LedgerState::Temporary
 }

@@ -78,3 +78,27 @@ async fn with(
     }
     audit::rollback(config, target, store, written, request.extent).await.map(Rollback::Done).map_err(told)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Sources;
+    use crate::report::Extent;
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_is_taken_back_while_an_export_has_its_turn() {
+        let directory = tempfile::tempdir().unwrap();
+        let config = Config::load(&Sources::default()).unwrap();
+        let ways = Ways::new(config.mongodb.clone(), config.probe.online_interval);
+        let store = Store::open(directory.path()).unwrap();
+        let request = RollbackRequest {
+            export_id: "export_20240101_000000".to_owned(),
+            extent: Extent::ChangedToo,
+            mode: RollbackMode::Perform,
+        };
+        let turn = store.turn().lock_owned().await;
+        let refused = take_back(&config, &ways, &store, &request).await.unwrap_err();
+        assert!(refused.contains("in progress"), "{refused}");
+        drop(turn);
+    }
+}

@@ -7,8 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::candidate::Candidate;
-use super::rank::Ranks;
-use crate::ledger::{LedgerError, Store};
+use crate::ledger::{LedgerError, Ranks, Store};
 use crate::record::{Fingerprinter, Position, Provenance, Shape};
 use crate::source::{PageEnd, Reader, SourceError};
 use known::Known;

@@ -2,15 +2,19 @@
 
 use rusqlite::Connection;
 
-use crate::ledger::LedgerError;
+use super::LedgerError;
 
-/// Counts equal rows during one scan, in a temporary database that spills to disk: memory stays bounded.
-pub(super) struct Ranks {
+/// Counts equal rows during one reading of the table, in a temporary database that spills to disk: memory stays bounded.
+pub struct Ranks {
     connection: Connection,
 }
 
 impl Ranks {
-    pub(super) fn new() -> Result<Self, LedgerError> {
+    /// Nothing is counted yet.
+    ///
+    /// # Errors
+    /// No temporary database can be made.
+    pub fn new() -> Result<Self, LedgerError> {
         let connection = Connection::open("")?;
         connection.execute_batch(
             "PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF; PRAGMA cache_size = -1024;
@@ -20,7 +24,10 @@ impl Ranks {
     }
 
     /// A page begins, perhaps again: what was counted since the last [`Ranks::keep`] doesn't count.
-    pub(super) fn begin(&self) -> Result<(), LedgerError> {
+    ///
+    /// # Errors
+    /// See [`LedgerError`].
+    pub fn begin(&self) -> Result<(), LedgerError> {
         if !self.connection.is_autocommit() {
             self.connection.execute_batch("ROLLBACK")?;
         }
@@ -28,12 +35,18 @@ impl Ranks {
     }
 
     /// The page ended well.
-    pub(super) fn keep(&self) -> Result<(), LedgerError> {
+    ///
+    /// # Errors
+    /// See [`LedgerError`].
+    pub fn keep(&self) -> Result<(), LedgerError> {
         Ok(self.connection.execute_batch("COMMIT")?)
     }
 
     /// The number of equal rows before this one.
-    pub(super) fn next(&self, content: &[u8; 16]) -> Result<u64, LedgerError> {
+    ///
+    /// # Errors
+    /// See [`LedgerError`].
+    pub fn next(&self, content: &[u8; 16]) -> Result<u64, LedgerError> {
         let rank: i64 = self
             .connection
             .prepare_cached(
