@@ -60,11 +60,16 @@ fn runs(mongod: &Path) -> Result<(), String> {
 }
 
 /// Cargo's target directory, found from the running program, which lies somewhere in it.
+///
+/// Cargo tags a directory that it makes as a cache. One that was there already, made by a script or a link to another
+/// disk, it leaves untagged, and only keeps its notes on the compiler there.
 fn target_directory() -> Result<PathBuf, String> {
     let program = env::current_exe().map_err(|error| format!("this program's path is unknown: {error}"))?;
     program
         .ancestors()
-        .find(|directory| directory.join("CACHEDIR.TAG").is_file())
+        .find(|directory| {
+            ["CACHEDIR.TAG", ".rustc_info.json"].iter().any(|mark| directory.join(mark).is_file())
+        })
         .map(Path::to_owned)
         .ok_or_else(|| format!("{} doesn't lie in a target directory of cargo", program.display()))
 }
