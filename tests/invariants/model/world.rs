@@ -228,7 +228,6 @@ impl World {
             Fault::KillBeforeSend | Fault::KillBeforeReply => {
                 self.daemon().give_up(task);
                 self.daemon().quiet();
-                self.gate.cut();
                 self.restart();
             }
             Fault::StallBeforeRecord => {
@@ -334,7 +333,10 @@ impl World {
         target
     }
 
+    /// Of a pass that is over by now, commands of other batches may still be on their way: they arrive before anybody looks
+    /// at the collection, or never.
     fn disconnect(&mut self) {
+        self.gate.cut();
         if let Some(target) = self.target.take().and_then(Arc::into_inner) {
             spawn(target.close());
         }
