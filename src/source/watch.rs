@@ -10,6 +10,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use tokio::sync::Notify;
@@ -45,6 +46,7 @@ const FAST: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Watch {
     changed: Arc<Notify>,
+    hushed: Arc<AtomicBool>,
     task: AbortHandle,
 }
 
@@ -62,17 +64,23 @@ impl Watch {
     }
 
     fn begin(path: &Path, tells: bool) -> Self {
-        let changed = Arc::new(Notify::new());
+        let (changed, hushed) = (Arc::new(Notify::new()), Arc::new(AtomicBool::new(false)));
         let watcher = Watcher {
             path: path.to_owned(),
             changed: Arc::clone(&changed),
+            hushed: Arc::clone(&hushed),
             eyes: None,
             last: Look::default(),
             degraded: false,
             tells,
             aftermath: AFTERMATH.iter(),
         };
-        Self { changed, task: tokio::spawn(watcher.run()).abort_handle() }
+        Self { changed, hushed, task: tokio::spawn(watcher.run()).abort_handle() }
+    }
+
+    /// What was written so far isn't reported again: nobody wants to hear of it.
+    pub fn let_be(&self) {
+        self.hushed.store(true, Ordering::Relaxed);
     }
 
     /// Waits for the next change, or takes note of one since the last call. May be dropped at any time.
@@ -112,6 +120,8 @@ impl Look {
 struct Watcher {
     path: PathBuf,
     changed: Arc<Notify>,
+    /// Whether reports of its own accord are unwanted, until something happens.
+    hushed: Arc<AtomicBool>,
     eyes: Option<Eyes>,
     last: Look,
     degraded: bool,
@@ -138,15 +148,16 @@ impl Watcher {
                         Ok(first) => {
                             sleep(SETTLE).await;
                             let more = eyes.take();
-                            self.aftermath = AFTERMATH.iter();
+                            self.begin_aftermath();
                             Seen { change: true, upheaval: first.upheaval || more.upheaval }
                         }
-                        Err(_) => Seen { change: next.is_some(), upheaval: false },
+                        Err(_) => Seen { change: next.is_some() && !self.is_hushed(), upheaval: false },
                     }
                 }
                 None => {
                     sleep(FAST).await;
-                    Seen { change: self.aftermath.next().is_some(), upheaval: false }
+                    let next = self.aftermath.next();
+                    Seen { change: next.is_some() && !self.is_hushed(), upheaval: false }
                 }
             };
             let rest = Instant::now() + SPACING;
@@ -162,7 +173,7 @@ impl Watcher {
     async fn look(&mut self, seen: Seen) {
         let look = self.ask().await;
         if look.stamp != self.last.stamp {
-            self.aftermath = AFTERMATH.iter();
+            self.begin_aftermath();
         }
         let misplaced = self.eyes.as_ref().is_none_or(|eyes| !eyes.are_on(&look.places));
         if seen.upheaval || misplaced {
@@ -180,6 +191,15 @@ impl Watcher {
             (Some(_), true) => Some("the files may be written to by another host"),
             (None, _) => Some("inotify can't be used: its limits may be used up"),
         });
+    }
+
+    fn begin_aftermath(&mut self) {
+        self.hushed.store(false, Ordering::Relaxed);
+        self.aftermath = AFTERMATH.iter();
+    }
+
+    fn is_hushed(&self) -> bool {
+        self.hushed.load(Ordering::Relaxed)
     }
 
     /// Makes the watches, then looks again at what may have happened before they stood.
@@ -241,6 +261,22 @@ mod tests {
         std::fs::write(directory.path().join("app.db-wal"), "a commit, perhaps").unwrap();
         for report in 0..=AFTERMATH.len() {
             assert!(reported().await, "report {report}");
+        }
+    }
+
+    #[tokio::test]
+    async fn who_wants_to_hear_no_more_of_a_write_hears_of_the_next_one() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("app.db");
+        std::fs::write(&path, "").unwrap();
+        let watch = Watch::start(&path);
+        watch.changed().await;
+        watch.let_be();
+        let aftermath = AFTERMATH.iter().sum::<Duration>() * 2;
+        assert!(timeout(aftermath, watch.changed()).await.is_err(), "nothing was written since");
+        std::fs::write(&path, "more").unwrap();
+        for report in 0..=AFTERMATH.len() {
+            assert!(timeout(aftermath, watch.changed()).await.is_ok(), "report {report}");
         }
     }
 }

@@ -156,7 +156,13 @@ impl Supervisor {
                     Signal::Wake => self.hint(HintKind::Signal),
                     Signal::Reload => self.begin_reload(),
                 },
-                Some(command) = self.commands.recv() => self.command(command).await,
+                Some(command) = self.commands.recv() => {
+                    if matches!(command, Command::Stop { .. }) {
+                        // Whoever stops an export doesn't want the next one for what was written before.
+                        source.let_be();
+                    }
+                    self.command(command).await;
+                }
                 ended = joined(&mut self.probe) => {
                     self.probe = None;
                     self.metrics.probed(ended.as_ref().err().map(|failure| failure.reason));
