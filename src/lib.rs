@@ -27,6 +27,7 @@ pub mod cli;
 pub mod config;
 pub mod export;
 pub mod footprint;
+pub mod hashed;
 pub mod http;
 pub mod ledger;
 pub mod metrics;

@@ -150,7 +150,7 @@ impl<'a> Page<'a> {
             let mapped = fields.as_ref().filter(|_| self.shape.is_mapped());
             scratch.note(id, row.position.to_value().as_ref(), &key, &content, mapped)?;
         }
-        let duplicate = self.fingerprinter.duplicate_key(row.values);
+        let duplicate = self.shape.duplicate_key(row.values);
         self.bytes += fields.as_ref().map_or(0, |fields| fields.as_bytes().len());
         self.rows.push(Row { position: row.position.clone(), key, id, content, fields, duplicate, rank });
         Ok(())

@@ -85,7 +85,7 @@ pub struct Mongodb {
 pub struct Export {
     /// Rows a batch, 1..=1000.
     pub batch_size: u16,
-    /// Rows to which a batch of an automatic export may grow, 1..=1000.
+    /// Rows to which a batch may grow, of an automatic export or by putting those of a manual one together, 1..=1000.
     pub max_batch_size: u16,
     /// Batches in flight at most.
     pub max_in_flight: u16,

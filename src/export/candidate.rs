@@ -2,9 +2,8 @@
 
 use mongodb::bson::Bson;
 use mongodb::bson::oid::ObjectId;
-use mongodb::bson::raw::RawDocumentBuf;
 
-use crate::record::{DuplicateKey, Refusal, Value};
+use crate::record::{PackedRow, Refusal, Value, ValueRef};
 
 /// A row that may have to be sent.
 #[derive(Clone, Debug)]
@@ -17,13 +16,11 @@ pub(super) struct Candidate {
     pub(super) id: ObjectId,
     /// The hash of its values.
     pub(super) content: [u8; 16],
-    /// Its duplicate key; `None` if duplicates aren't skipped, or it has none.
-    pub(super) duplicate: Option<DuplicateKey>,
-    /// Its column of the last change, as its document has it.
-    pub(super) updated: Bson,
-    /// Its document, or why it has none. Let go once it is delivered.
-    pub(super) document: Result<RawDocumentBuf, Refusal>,
-    /// The bytes of its document.
+    /// The hash of its duplicate key; `None` if duplicates aren't skipped, or it has none.
+    pub(super) duplicate_key: Option<[u8; 16]>,
+    /// What of it arrives, or why it has no document. Let go once it is delivered.
+    pub(super) row: Result<PackedRow, Refusal>,
+    /// The bytes of its document, roughly.
     pub(super) bytes: usize,
     /// Whether the ledger knows it as exported, with whatever content.
     pub(super) known: bool,
@@ -32,14 +29,21 @@ pub(super) struct Candidate {
 }
 
 impl Candidate {
-    /// The hash of its duplicate key.
-    pub(super) fn key(&self) -> Option<[u8; 16]> {
-        self.duplicate.as_ref().map(|key| key.hash)
+    /// Its values; none of a row that has no document.
+    pub(super) fn values(&self) -> Vec<ValueRef<'_>> {
+        self.row.as_ref().map_or_else(|_| Vec::new(), |row| row.values().collect())
+    }
+
+    /// The memory that it takes, roughly.
+    pub(super) fn memory(&self) -> usize {
+        /// What is known of it beside its values, and keys.
+        const AROUND: usize = 200;
+        AROUND + self.row.as_ref().map_or(0, PackedRow::weight)
     }
 
     /// Lets go what only the delivery needs.
     pub(super) fn shed(&mut self) {
-        (self.document, self.duplicate) = (Ok(RawDocumentBuf::new()), None);
+        (self.row, self.duplicate_key) = (Ok(PackedRow::default()), None);
     }
 }
 

@@ -15,7 +15,6 @@ use super::opened::Opened;
 use super::pass::{Depth, PassEnd, PassError, blocking};
 use super::scan::{Scan, Scope};
 use crate::ledger::Ledger;
-use crate::record::Provenance;
 use crate::report::RunRequest;
 
 /// What a local look came to.
@@ -104,13 +103,9 @@ impl Exporter {
         let mut scan = opened.scan.take().ok_or(PassError::Internal)?;
         let mut lookout = opened.lookout.take();
         let (stop, pulse) = (Arc::clone(&self.stop), self.pulse.clone());
-        let source = self.source_id.clone();
         let (scan, lookout, seen) = blocking(move || {
-            // Of a row that has to be sent nothing is kept but that there is one.
-            let nothing = Provenance { export_id: String::new(), source, exported_at: String::new() };
-            scan.set_provenances(vec![nothing]);
             let (mut changed, mut stopped) = (false, false);
-            let batch = scan.next_batches(1, 1, &mut || {
+            let batch = scan.next_batch(1, 1, &mut || {
                 pulse.send_modify(|pulse| pulse.steps += 1);
                 changed |= lookout.as_mut().is_some_and(Lookout::sees_change);
                 stopped |= stop.load(Ordering::Relaxed);

@@ -6,7 +6,7 @@ use super::comparison::Lookout;
 use super::exporter::Exporter;
 use super::pass::{Depth, PassError, blocking};
 use super::scan::{Scan, ScanError, Scope};
-use crate::record::{Position, Provenance};
+use crate::record::Position;
 use crate::report::RunRequest;
 use crate::source::Reader;
 
@@ -33,11 +33,7 @@ impl Exporter {
     ) -> Result<Opened, PassError> {
         let config = Arc::clone(&self.config);
         let store = Arc::clone(&self.store);
-        let provenance = Provenance {
-            export_id: String::new(),
-            source: self.source_id.clone(),
-            exported_at: String::new(),
-        };
+        let source = self.source_id.clone();
         let skip_duplicates = request.skip_duplicates;
         // What was dealt with before it broke off counts only as long as it is in this collection.
         let go_on_behind = match &self.broken_off {
@@ -83,7 +79,7 @@ impl Exporter {
             let total = counted.or_else(|error| if error.is_transient() { Ok(0) } else { Err(error) })?;
             let lookout = (scope == Scope::Pending && depth == Depth::Full && has_tail)
                 .then(|| Lookout::new(config.sqlite.path.clone()));
-            let scan = Scan::new(reader, store, provenance, scope, skip_duplicates, after)?;
+            let scan = Scan::new(reader, store, &source, scope, skip_duplicates, after)?;
             let opened = Opened { scan: Some(scan), lookout, total, from_start, has_tail };
             Ok::<_, ScanError>((opened, missing, missing_mapped))
         })

@@ -13,6 +13,7 @@ use tokio::sync::watch;
 
 use super::candidate::{Candidate, Verdict};
 use super::claim::claim;
+use super::deliver::Delivered;
 use crate::ledger::{CountedTo, Ledger, LedgerError, Record, RunEnd, RunStart, Standing, Store};
 use crate::metrics::Metrics;
 use crate::report::{ExportStatus, Outcome, Progress, RunRequest, RunState, Timestamp};
@@ -82,10 +83,10 @@ impl Run {
     pub(super) fn record(
         &mut self,
         candidates: &[Candidate],
-        verdicts: &[Verdict],
+        delivered: &Delivered,
         written_at: &str,
     ) -> Result<usize, LedgerError> {
-        let run = self.number;
+        let (run, verdicts) = (self.number, &delivered.verdicts);
         let (released, counted) = self.store.with(|ledger| {
             let mut progress = self.progress;
             if self.store.generation() != self.generation {
@@ -118,11 +119,7 @@ impl Run {
         let progress = self.progress;
         self.show(|status| status.set_progress(&progress));
         if counted.processed() > 0 {
-            let inserted =
-                candidates.iter().zip(verdicts).filter(|(_, verdict)| **verdict == Verdict::Inserted);
-            self.shown
-                .metrics
-                .rows_recorded(&counted, inserted.map(|(candidate, _)| candidate.bytes as u64).sum());
+            self.shown.metrics.rows_recorded(&counted, delivered.inserted_bytes as u64);
         }
         Ok(released)
     }

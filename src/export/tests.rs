@@ -9,7 +9,7 @@ use rusqlite::Connection;
 use super::scan::{Scan, Scope};
 use crate::config::{Config, Sources};
 use crate::ledger::Store;
-use crate::record::{Position, Provenance};
+use crate::record::Position;
 use crate::source::Reader;
 
 const ROWS: i64 = 1_000_000;
@@ -59,11 +59,9 @@ fn look(config: &Config, store: &Arc<Store>) -> Vec<i64> {
     assert_eq!(known, ROWS);
     assert!(reader.highest_rowid().unwrap() >= Some(known));
     assert!(reader.count(Some(known)).unwrap() > 0);
-    let provenance =
-        Provenance { export_id: String::new(), source: "s".to_owned(), exported_at: String::new() };
     let after = Some(Position::Rowid(known));
-    let mut scan = Scan::new(reader, Arc::clone(store), provenance, Scope::Pending, true, after).unwrap();
-    let batch = scan.next_batches(100, 1 << 20, &mut || false).unwrap();
+    let mut scan = Scan::new(reader, Arc::clone(store), "s", Scope::Pending, true, after).unwrap();
+    let batch = scan.next_batch(100, 1 << 20, &mut || false).unwrap();
     assert!(batch.done);
     batch.candidates.iter().map(|candidate| candidate.key.parse().unwrap()).collect()
 }

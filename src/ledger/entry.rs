@@ -202,25 +202,20 @@ impl Ledger {
                 )?
                 .execute(params![record.id.bytes(), record.position, record.content])?;
         }
-        for record in batch {
-            transaction
-                .prepare_cached(
-                    "INSERT INTO entry VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO UPDATE SET
-                     id = excluded.id, content = excluded.content, outcome = excluded.outcome, run = excluded.run",
-                )?
-                .execute(params![
-                    record.position,
-                    record.id.bytes(),
-                    record.content,
-                    outcome_code(record.outcome),
-                    standing.run
-                ])?;
-            if record.outcome == Outcome::Exported {
-                transaction
-                    .prepare_cached("DELETE FROM remark WHERE position = ?1")?
-                    .execute([record.position])?;
-            } else {
-                remark_upon(&transaction, record, now)?;
+        {
+            let mut enter = transaction.prepare_cached(
+                "INSERT INTO entry VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO UPDATE SET
+                 id = excluded.id, content = excluded.content, outcome = excluded.outcome, run = excluded.run",
+            )?;
+            let mut forget = transaction.prepare_cached("DELETE FROM remark WHERE position = ?1")?;
+            for record in batch {
+                let (id, outcome) = (record.id.bytes(), outcome_code(record.outcome));
+                enter.execute(params![record.position, id, record.content, outcome, standing.run])?;
+                if record.outcome == Outcome::Exported {
+                    forget.execute([record.position])?;
+                } else {
+                    remark_upon(&transaction, record, now)?;
+                }
             }
         }
         transaction.commit()?;

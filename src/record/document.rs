@@ -2,13 +2,13 @@
 //! and where it came from.
 
 use mongodb::bson::oid::ObjectId;
-use mongodb::bson::raw::{CString, RawBinaryRef, RawBsonRef, RawDocument, RawDocumentBuf};
+use mongodb::bson::raw::{CString, RawBinaryRef, RawBsonRef, RawDocumentBuf};
 use mongodb::bson::spec::BinarySubtype;
 use mongodb::bson::{Binary, Bson, cstr};
 
 use super::conversion::{Obstacle, Type, convert};
 use super::mapping::Field;
-use super::{DuplicateKey, Position, Shape, ValueRef};
+use super::{PackedRow, Position, Shape, ValueRef};
 
 /// The version of the document's form.
 pub const EXPORT_VERSION: &str = "1.0";
@@ -55,27 +55,35 @@ impl Refusal {
     }
 }
 
-/// The whole document, of at most `limit` bytes. `duplicate_key` is left out of it if duplicates aren't skipped.
+/// Puts the whole document, of at most `limit` bytes, into an empty one.
 ///
 /// # Errors
 /// It is larger, or a value can't be converted.
 pub fn document(
+    document: &mut RawDocumentBuf,
     id: ObjectId,
     shape: &Shape,
     values: &[ValueRef<'_>],
     metadata: &RawDocumentBuf,
     limit: usize,
-) -> Result<RawDocumentBuf, Refusal> {
-    // Found out before anything is copied.
-    let arriving = values.iter().zip(&shape.plan.fields).filter(|(_, field)| field.is_some());
-    if arriving.map(|(value, _)| value.weight()).sum::<usize>() > limit {
+) -> Result<(), Refusal> {
+    document.append(cstr!("_id"), id);
+    append_fields(document, shape, values, limit)?;
+    document.append(cstr!("export_metadata"), metadata);
+    if document.as_bytes().len() > limit { Err(Refusal::TooLarge) } else { Ok(()) }
+}
+
+/// What of the row arrives, to be encoded later; the rest is left out as NULL.
+///
+/// # Errors
+/// The document would be larger than `limit`: found out before anything is copied.
+pub fn packed(shape: &Shape, values: &[ValueRef<'_>], limit: usize) -> Result<PackedRow, Refusal> {
+    let arriving = values.iter().zip(&shape.plan.fields);
+    let arriving = arriving.map(|(value, field)| field.as_ref().map_or(ValueRef::Null, |_| *value));
+    if arriving.clone().map(ValueRef::weight).sum::<usize>() > limit {
         return Err(Refusal::TooLarge);
     }
-    let mut document = RawDocumentBuf::new();
-    document.append(cstr!("_id"), id);
-    append_fields(&mut document, shape, values, limit)?;
-    document.append(cstr!("export_metadata"), metadata);
-    if document.as_bytes().len() > limit { Err(Refusal::TooLarge) } else { Ok(document) }
+    Ok(PackedRow::pack(arriving))
 }
 
 /// The row's fields alone, as they stand in its document between `_id` and metadata.
@@ -121,32 +129,14 @@ fn refusal(shape: &Shape, column: usize, to: Type, obstacle: Obstacle) -> Refusa
     }
 }
 
-/// The same document without a place in the unique index on the duplicate key.
-#[must_use]
-pub fn without_duplicate_key(document: &RawDocument) -> RawDocumentBuf {
-    let mut copy = RawDocumentBuf::new();
-    // The iteration ends at the first malformed element; this document was made here.
-    for (name, value) in document.iter().flatten() {
-        match (name.as_str(), value) {
-            ("export_metadata", RawBsonRef::Document(metadata)) => {
-                let kept = metadata.iter().flatten().filter(|(name, _)| name.as_str() != "duplicate_key");
-                copy.append(name, kept.collect::<RawDocumentBuf>());
-            }
-            (_, value) => copy.append(name, value),
-        }
-    }
-    copy
-}
-
-/// The document's `export_metadata`.
-#[must_use]
+/// Puts the document's `export_metadata` into an empty one.
 pub fn metadata(
+    metadata: &mut RawDocumentBuf,
     provenance: &Provenance,
     original_id: &str,
     content: &[u8; 16],
-    duplicate_key: Option<&DuplicateKey>,
-) -> RawDocumentBuf {
-    let mut metadata = RawDocumentBuf::new();
+    duplicate_key: Option<&[u8; 16]>,
+) {
     metadata.append(cstr!("exported_at"), provenance.exported_at.as_str());
     metadata.append(cstr!("original_sqlite_id"), original_id);
     metadata.append(cstr!("export_version"), EXPORT_VERSION);
@@ -154,9 +144,8 @@ pub fn metadata(
     metadata.append(cstr!("source"), provenance.source.as_str());
     metadata.append(cstr!("content"), generic(content));
     if let Some(key) = duplicate_key {
-        metadata.append(cstr!("duplicate_key"), generic(&key.hash));
+        metadata.append(cstr!("duplicate_key"), generic(key));
     }
-    metadata
 }
 
 /// The row's key as people know it: the primary key's value, the rowid if there is none, a JSON list if the key has

@@ -4,10 +4,12 @@ use mongodb::bson::oid::ObjectId;
 use mongodb::bson::raw::{RawBsonRef, RawDocument};
 use mongodb::bson::{Bson, DateTime};
 
-use super::ValueRef;
+use super::conversion::convert;
 use super::digest::Digest;
 use super::document::bson;
+use super::mapping::Field;
 use super::value::exact_integer;
+use super::{Shape, ValueRef};
 
 /// The values of the duplicate key's columns, of which at least one is there, as they stand in a document, under the
 /// names that they have there. NULL, missing and the empty text are the same: absent. Numbers are compared by value, as
@@ -77,18 +79,12 @@ impl DuplicateKey {
         Self::of_parts(columns.map(|(name, value)| (name, Part::Plain(value))))
     }
 
-    pub(super) fn of_parts<'a>(fields: impl Iterator<Item = (&'a str, Part<'a>)>) -> Option<Self> {
-        let mut digest = Digest::new("mongo-uplink duplicate key 1");
-        let mut values = Vec::new();
-        let mut any = false;
+    fn of_parts<'a>(fields: impl Iterator<Item = (&'a str, Part<'a>)>) -> Option<Self> {
+        let (mut hash, mut values) = (KeyHash::new(), Vec::new());
         for (name, value) in fields {
-            let value = value.canonical();
-            any |= value != Part::Plain(ValueRef::Null);
-            digest.text(name);
-            value.feed(&mut digest);
-            values.push(value.bson());
+            values.push(hash.feed(name, value).bson());
         }
-        any.then(|| Self { hash: digest.finish(), values })
+        hash.finish().map(|hash| Self { hash, values })
     }
 
     /// Bytes that the values take, roughly: what bounds a look-up.
@@ -112,6 +108,76 @@ impl DuplicateKey {
             values.push(Part::of(document.get(field).ok()?.unwrap_or(RawBsonRef::Null))?);
         }
         Self::of_parts(fields.iter().map(String::as_str).zip(values))
+    }
+}
+
+/// The hash of a duplicate key, field by field.
+struct KeyHash {
+    digest: Digest,
+    /// Whether one of its values is there.
+    any: bool,
+}
+
+impl KeyHash {
+    fn new() -> Self {
+        Self { digest: Digest::new("mongo-uplink duplicate key 1"), any: false }
+    }
+
+    /// Answers the value as it is compared.
+    fn feed<'a>(&mut self, name: &str, value: Part<'a>) -> Part<'a> {
+        let value = value.canonical();
+        self.any |= value != Part::Plain(ValueRef::Null);
+        self.digest.text(name);
+        value.feed(&mut self.digest);
+        value
+    }
+
+    /// `None` if all values are absent.
+    fn finish(self) -> Option<[u8; 16]> {
+        self.any.then(|| self.digest.finish())
+    }
+}
+
+impl Shape {
+    /// The row's duplicate key, as its document has it; `None` if the table has none, or all of its columns are NULL or
+    /// empty. A row of which a part can't be converted has none: it isn't sent.
+    #[must_use]
+    pub fn duplicate_key(&self, values: &[ValueRef<'_>]) -> Option<DuplicateKey> {
+        let hash = self.duplicate_hash(values)?;
+        Some(DuplicateKey { hash, values: self.duplicate_values(values)? })
+    }
+
+    /// The hash of the row's duplicate key, if it has one.
+    #[must_use]
+    pub fn duplicate_hash(&self, values: &[ValueRef<'_>]) -> Option<[u8; 16]> {
+        let mut hash = KeyHash::new();
+        self.each_of_key(values, |name, part| {
+            hash.feed(name, part);
+        })?;
+        hash.finish()
+    }
+
+    /// The values of the row's duplicate key, if it has one.
+    #[must_use]
+    pub fn duplicate_values(&self, values: &[ValueRef<'_>]) -> Option<Vec<Bson>> {
+        let mut found = Vec::with_capacity(self.duplicate.len());
+        self.each_of_key(values, |_, part| found.push(part.canonical().bson()))?;
+        Some(found)
+    }
+
+    /// Shows the fields of the duplicate key; `None` if one of them can't be converted.
+    fn each_of_key(&self, values: &[ValueRef<'_>], mut show: impl FnMut(&str, Part<'_>)) -> Option<()> {
+        for &column in &self.duplicate {
+            let Field { name, to } = self.plan.fields[column].as_ref()?;
+            match to {
+                None => show(name.as_str(), Part::Plain(values[column])),
+                Some(to) => {
+                    let converted = convert(values[column], *to, usize::MAX).ok()?;
+                    show(name.as_str(), Part::of(converted.as_raw_bson_ref())?);
+                }
+            }
+        }
+        Some(())
     }
 }
 

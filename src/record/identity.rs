@@ -1,4 +1,4 @@
-//! A row's `_id`, its content hash and its duplicate key.
+//! A row's `_id` and its content hash.
 //!
 //! The `_id` is an ObjectId. If the creation column reads as a time, its seconds are the first 4 bytes, as the
 //! ObjectId specification has them, and 8 bytes of hash follow; else all 12 bytes are hash. What is hashed is the
@@ -6,12 +6,9 @@
 
 use mongodb::bson::oid::ObjectId;
 
-use super::conversion::convert;
 use super::digest::Digest;
-use super::duplicate::Part;
-use super::mapping::Field;
 use super::moment::created_seconds;
-use super::{DuplicateKey, Identity, KeyKind, Shape, ValueRef};
+use super::{Identity, KeyKind, Shape, ValueRef};
 
 /// Makes the fingerprints of one table's rows.
 #[derive(Clone)]
@@ -125,25 +122,6 @@ impl Fingerprinter {
             }
             None => ObjectId::from_bytes(digest.finish()),
         }
-    }
-
-    /// The row's duplicate key, as its document has it; `None` if the table has none, or all of its columns are NULL or
-    /// empty. A row of which a part can't be converted has none: it isn't sent.
-    #[must_use]
-    pub fn duplicate_key(&self, values: &[ValueRef<'_>]) -> Option<DuplicateKey> {
-        let columns = &self.shape.duplicate;
-        let mut converted = Vec::new();
-        for &column in columns {
-            let Field { name, to } = self.shape.plan.fields[column].as_ref()?;
-            let value = to.map(|to| convert(values[column], to, usize::MAX)).transpose().ok()?;
-            converted.push((name.as_str(), values[column], value));
-        }
-        let parts = converted.iter().map(|(name, value, converted)| {
-            let part =
-                converted.as_ref().map_or(Some(Part::Plain(*value)), |c| Part::of(c.as_raw_bson_ref()));
-            part.map(|part| (*name, part))
-        });
-        DuplicateKey::of_parts(parts.collect::<Option<Vec<_>>>()?.into_iter())
     }
 }
 

@@ -11,9 +11,11 @@ mod conversion;
 mod digest;
 mod document;
 mod duplicate;
+mod encoder;
 mod identity;
 mod mapping;
 mod moment;
+mod packed;
 mod shape;
 mod sql;
 mod value;
@@ -21,13 +23,14 @@ mod written;
 
 pub use conversion::Type;
 pub use document::{
-    EXPORT_VERSION, Provenance, Refusal, bson, document, fields, metadata, original_id, shown,
-    without_duplicate_key,
+    EXPORT_VERSION, Provenance, Refusal, bson, document, fields, metadata, original_id, packed, shown,
 };
 pub use duplicate::{DuplicateKey, absent};
+pub use encoder::{Encoder, Row, document_weight};
 pub use identity::{Fingerprinter, host_id};
 pub use mapping::{Mapping, RESERVED, UnusableColumn};
 pub use moment::{created_seconds, is_older};
+pub use packed::PackedRow;
 pub use shape::{Identity, KeyKind, Shape};
 pub use value::{Position, Value, ValueRef};
 pub use written::{field_bytes, inserted_content, is_as_inserted};

@@ -123,6 +123,13 @@ impl Shape {
         self.plan.fields[column].as_ref().map(|field| field.name.as_str())
     }
 
+    /// How many times as large as it is a value of the column may become, roughly: a list of small numbers as JSON is the
+    /// worst.
+    pub(super) fn growth(&self, column: usize) -> usize {
+        let to = self.plan.fields[column].as_ref().and_then(|field| field.to);
+        if to == Some(Type::Json) { 5 } else { 1 }
+    }
+
     /// Whether anything depends on the column's values: they arrive, or tell rows apart.
     #[must_use]
     pub fn is_needed(&self, column: usize) -> bool {

@@ -139,10 +139,10 @@ mod tests {
             source: "host:db:t".to_owned(),
             exported_at: "2024-09-27T14:30:22.123Z".to_owned(),
         };
-        {
-            let metadata = metadata(&provenance, "1", &content, None);
-            document(ObjectId::from_bytes([1; 12]), &shape, values, &metadata, 1 << 20).unwrap()
-        }
+        let (mut about, mut whole) = (RawDocumentBuf::new(), RawDocumentBuf::new());
+        metadata(&mut about, &provenance, "1", &content, None);
+        document(&mut whole, ObjectId::from_bytes([1; 12]), &shape, values, &about, 1 << 20).unwrap();
+        whole
     }
 
     const VALUES: [ValueRef<'static>; 8] = [

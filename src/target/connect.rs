@@ -30,6 +30,9 @@ const APP_NAME: &str = "mongo-uplink";
 /// Connections at most: eight batches in flight, a look-up beside each, and a probe. There are only as many as are needed.
 const MAX_CONNECTIONS: u32 = 17;
 
+/// Connections that are made at a time.
+const CONNECTING: u32 = 8;
+
 /// Each stage keeps the deadline itself, and can say more about its end; should one not, it is broken off this much
 /// later.
 const LAST_RESORT: Duration = Duration::from_millis(100);
@@ -78,6 +81,8 @@ async fn connect(config: &Mongodb, uri: &Secret, end: Instant) -> Result<Target,
     options.sdam_event_handler = Some(heartbeats.handler());
     options.app_name.get_or_insert_with(|| APP_NAME.to_owned());
     options.max_pool_size = Some(MAX_CONNECTIONS);
+    // The driver makes two at a time: on a long way most of a small export would be over by the time there are enough.
+    options.max_connecting.get_or_insert(CONNECTING);
     // Between two processes of one host it only costs; and what the connection string says itself goes first.
     if options.compressors.is_none()
         && address.is_some_and(|address| !address.ip().to_canonical().is_loopback())

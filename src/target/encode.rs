@@ -4,6 +4,8 @@ use std::ops::Range;
 
 use mongodb::bson::raw::{CStr, RawDocument, RawDocumentBuf};
 
+use crate::report::{Failure, Reason};
+
 /// Cuts a list so that each part fits into a command of so many bytes; a part of one item may be larger.
 pub fn chunks<T>(items: &[T], limit: usize, bytes: impl Fn(&T) -> usize) -> Vec<Range<usize>> {
     let (mut parts, mut start, mut sum) = (Vec::new(), 0, 0);
@@ -19,6 +21,46 @@ pub fn chunks<T>(items: &[T], limit: usize, bytes: impl Fn(&T) -> usize) -> Vec<
         parts.push(start..items.len());
     }
     parts
+}
+
+/// Documents in one piece of memory.
+#[derive(Clone, Debug, Default)]
+pub struct Documents {
+    bytes: Vec<u8>,
+    /// Where each of them ends.
+    ends: Vec<usize>,
+}
+
+impl Documents {
+    /// Room for so many bytes.
+    #[must_use]
+    pub fn with_capacity(bytes: usize) -> Self {
+        Self { bytes: Vec::with_capacity(bytes), ends: Vec::new() }
+    }
+
+    /// Adds a copy.
+    pub fn push(&mut self, document: &RawDocument) {
+        self.bytes.extend_from_slice(document.as_bytes());
+        self.ends.push(self.bytes.len());
+    }
+
+    /// The bytes of all of them.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Each of them, in their order.
+    ///
+    /// # Errors
+    /// None that can happen: they were documents before.
+    pub fn slices(&self) -> Result<Vec<&RawDocument>, Failure> {
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        let slices =
+            starts.zip(&self.ends).map(|(start, end)| RawDocument::from_bytes(&self.bytes[start..*end]));
+        let slices: Result<_, _> = slices.collect();
+        slices.map_err(|_| Failure::new(Reason::Server, "a document can't be read back"))
+    }
 }
 
 /// The command with these documents as its last element. They are copied once: a batch may have megabytes.

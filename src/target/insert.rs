@@ -3,7 +3,6 @@
 //! The `insert` command is sent as a command of its own, not by the driver's `insert_many`: its reply names the index
 //! of a duplicate key by its fields (`keyPattern`), where the driver keeps only a text that quotes the values.
 
-use std::borrow::Cow;
 use std::time::Duration;
 
 use mongodb::bson::raw::{RawDocument, RawDocumentBuf};
@@ -48,7 +47,7 @@ impl Target {
     ///
     /// # Errors
     /// A [`Failure`] means that the outcome of *every* document is unknown: any of them may have been written.
-    pub async fn insert(&self, documents: &[Cow<'_, RawDocument>]) -> Result<Vec<InsertOutcome>, Failure> {
+    pub async fn insert(&self, documents: &[&RawDocument]) -> Result<Vec<InsertOutcome>, Failure> {
         self.insert_within(self.deadline, documents).await
     }
 
@@ -59,10 +58,9 @@ impl Target {
     pub async fn insert_within(
         &self,
         deadline: Duration,
-        documents: &[Cow<'_, RawDocument>],
+        documents: &[&RawDocument],
     ) -> Result<Vec<InsertOutcome>, Failure> {
-        let documents: Vec<&RawDocument> = documents.iter().map(AsRef::as_ref).collect();
-        self.write(deadline, Verb::Insert, &documents).await
+        self.write(deadline, Verb::Insert, documents).await
     }
 
     /// Sends documents or statements, unordered, in as few commands as hold them, with our write concern. A command that

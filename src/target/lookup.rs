@@ -1,6 +1,5 @@
 //! What is in the collection already.
 
-use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use mongodb::bson::oid::ObjectId;
@@ -12,6 +11,7 @@ use mongodb::options::{FindOptions, ReadConcern};
 use super::Target;
 use super::encode::chunks;
 use super::insert::COMMAND_BYTES;
+use crate::hashed::{HashedMap, HashedSet};
 use crate::record::DuplicateKey;
 use crate::report::Failure;
 
@@ -89,8 +89,8 @@ impl Target {
         &self,
         ids: &[ObjectId],
         updated_column: Option<&str>,
-    ) -> Result<HashMap<ObjectId, Copy>, Failure> {
-        let mut copies = HashMap::new();
+    ) -> Result<HashedMap<ObjectId, Copy>, Failure> {
+        let mut copies = HashedMap::default();
         if ids.is_empty() {
             return Ok(copies);
         }
@@ -120,12 +120,12 @@ impl Target {
     ///
     /// # Errors
     /// See [`Failure`].
-    pub async fn holders(&self, query: HolderQuery<'_>) -> Result<HashMap<[u8; 16], Bson>, Failure> {
-        let mut holders = HashMap::new();
+    pub async fn holders(&self, query: HolderQuery<'_>) -> Result<HashedMap<[u8; 16], Bson>, Failure> {
+        let mut holders = HashedMap::default();
         if query.keys.is_empty() || query.columns.is_empty() {
             return Ok(holders);
         }
-        let wanted: HashSet<[u8; 16]> = query.keys.iter().map(|key| key.hash).collect();
+        let wanted: HashedSet<[u8; 16]> = query.keys.iter().map(|key| key.hash).collect();
         let mut hold = |document: &RawDocument| {
             let key = DuplicateKey::of_document(query.columns, document);
             if let (Some(key), Ok(Some(id))) = (key, document.get("_id"))

@@ -38,7 +38,7 @@ use lookup::Crowds;
 use prepare::RefusedIndexes;
 
 pub use delete::Deletion;
-pub use encode::chunks;
+pub use encode::{Documents, chunks};
 pub use insert::{InsertOutcome, MAX_DOCUMENT_BYTES};
 pub use lookup::{Copy, HolderQuery};
 pub use prepare::{Indexes, Prepared};

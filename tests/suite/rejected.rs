@@ -103,11 +103,11 @@ fn each_e11000_is_judged_by_its_own_index() {
         let target = Target::connect(&config, &config.uri, PATIENCE).await.expect("a server");
         target.prepare(&["email".to_owned()]).await.expect("a writable server");
         let first = [row(1, "a", 1), row(2, "b", 2)];
-        let first: Vec<_> = first.iter().map(|row| row.as_ref().into()).collect();
+        let first: Vec<_> = first.iter().map(|row| row.as_ref()).collect();
         target.insert(&first).await.expect("a writable server");
         let batch =
             [row(1, "a", 1), row(3, "c", 3), row(4, "d", 2), row(5, "e", 5), row(6, "b", 6), row(7, "f", 7)];
-        let batch: Vec<_> = batch.iter().map(|row| row.as_ref().into()).collect();
+        let batch: Vec<_> = batch.iter().map(|row| row.as_ref()).collect();
         let outcomes = target.insert(&batch).await.expect("a writable server");
         target.close().await;
         outcomes

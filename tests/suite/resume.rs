@@ -15,11 +15,11 @@ const BATCH: u64 = 100;
 const BATCHES: u64 = 20;
 const ROWS: u64 = BATCH * BATCHES;
 
-/// Batches in flight.
+/// Batches that may be written at a time; as many are looked up meanwhile.
 const IN_FLIGHT: u64 = 4;
 
-/// Rows that may be sent, or looked up, a second time: those of the batches under way.
-const AGAIN: u64 = BATCH * IN_FLIGHT;
+/// Rows that may be looked up a second time: those of the batches under way.
+const AGAIN: u64 = BATCH * IN_FLIGHT * 2;
 
 struct Scene {
     daemon: Daemon,

@@ -366,7 +366,7 @@ fn a_copy_that_changed_after_it_was_looked_at_is_not_written_over() {
         for (at, (change, expected)) in (1_u8..).zip(changes) {
             let id = ObjectId::from_bytes([at; 12]);
             let (old, new) = (row(id, "old", "2024-01-01T00:00:00Z", 1), row(id, "new", LATER, 2));
-            let inserted = target.insert(&[old.as_ref().into()]).await.expect("a writable server");
+            let inserted = target.insert(&[old.as_ref()]).await.expect("a writable server");
             assert_eq!(inserted, [InsertOutcome::Inserted]);
             let seen =
                 target.copies(&[id], Some("updated_at")).await.expect("a readable server")[&id].clone();

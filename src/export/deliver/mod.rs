@@ -11,8 +11,8 @@
 mod row;
 mod send;
 mod sight;
+mod sort;
 
-use std::collections::HashMap;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -24,11 +24,14 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use super::candidate::{Candidate, Verdict};
 use super::pipeline::{Flights, Marks, Road, inserted};
 use crate::config::Updates;
+use crate::hashed::HashedMap;
+use crate::record::{Provenance, Shape};
 use crate::report::{Failure, Reason};
-use crate::target::{Copy, Target};
+use crate::target::Target;
 use row::{Open, judge_copy};
 use send::{send_inserts, send_updates};
 use sight::{Held, Sight};
+use sort::{Sorted, leaving, sort, waiting};
 
 /// How often a row may be found changed under our hands.
 const PATIENCE: u8 = 5;
@@ -42,6 +45,8 @@ const CONFLICT: i32 = 112;
 /// The rules of this run.
 #[derive(Clone, Debug)]
 pub(super) struct Rules {
+    /// What becomes of the table's columns.
+    pub(super) shape: Shape,
     /// The duplicate key's columns; empty: no row is a duplicate.
     pub(super) duplicate_columns: Vec<String>,
     /// The column of the last change.
@@ -77,13 +82,15 @@ impl<'a> Way<'a> {
         permit
     }
 
-    /// Runs one command of so many bytes. A large row may take longer than a pass may be without a sign of life.
+    /// Runs one command of so many bytes, of which that many were counted on before. A large row may take longer than a pass
+    /// may be without a sign of life.
     async fn patiently<T>(
         &self,
+        counted_on: usize,
         bytes: usize,
         command: impl Future<Output = Result<T, Failure>>,
     ) -> Result<T, Failure> {
-        let mut command = pin!(self.road.timed(bytes, command, |_| bytes));
+        let mut command = pin!(self.road.timed(counted_on, command, |_| bytes));
         loop {
             match tokio::time::timeout(SIGN_OF_LIFE, &mut command).await {
                 Ok(result) => return result,
@@ -93,8 +100,15 @@ impl<'a> Way<'a> {
     }
 }
 
-/// Delivers the candidates. The answer has one verdict for each, in their order. What was `waited` for other batches is
-/// told.
+/// What became of a batch.
+pub(super) struct Delivered {
+    /// One for each candidate, in their order.
+    pub(super) verdicts: Vec<Verdict>,
+    /// The bytes of the documents that were inserted.
+    pub(super) inserted_bytes: usize,
+}
+
+/// Delivers the candidates, in documents that say that they come from there. What was `waited` for other batches is told.
 ///
 /// # Errors
 /// A failure means that the outcome of every candidate is unknown.
@@ -102,8 +116,9 @@ pub(super) async fn deliver(
     way: &Way<'_>,
     number: u64,
     candidates: &[Candidate],
+    provenance: &Provenance,
     waited: &mut Duration,
-) -> Result<Vec<Verdict>, Failure> {
+) -> Result<Delivered, Failure> {
     let look = way.road.looks();
     let mut rows: Vec<Open<'_>> =
         candidates.iter().map(|candidate| Open::new(candidate, look || candidate.known)).collect();
@@ -111,7 +126,7 @@ pub(super) async fn deliver(
     let mut told = rows.len();
     while rows.iter().any(Open::is_open) {
         if let Some(ahead) = wait(way, number, &mut rows, waited).await {
-            round(way, &mut rows, &ahead, std::mem::take(&mut tells), waited).await?;
+            round(way, &mut rows, &ahead, provenance, std::mem::take(&mut tells), waited).await?;
         }
         let open = rows.iter().filter(|row| row.is_open()).count();
         if open > 0 && std::mem::replace(&mut told, open) != open {
@@ -129,7 +144,9 @@ pub(super) async fn deliver(
         }
     }
     way.flights.settle(number, whom_inserted(&rows));
-    Ok(rows.into_iter().filter_map(|row| row.verdict).collect())
+    let inserted = rows.iter().filter(|row| row.verdict == Some(Verdict::Inserted));
+    let inserted_bytes = inserted.map(|row| row.encoded).sum();
+    Ok(Delivered { verdicts: rows.into_iter().filter_map(|row| row.verdict).collect(), inserted_bytes })
 }
 
 /// Sorts out the rows that have to wait for a batch before this one. If no other is left, waits until more is known, and
@@ -150,7 +167,7 @@ async fn wait(
         row.waits = ahead.iter().any(is_behind);
         if !row.waits && row.alone {
             // The batch that inserted it saw that nobody else has this key.
-            let holder = row.candidate.key().and_then(|key| inserted(&ahead, key));
+            let holder = row.candidate.duplicate_key.and_then(|key| inserted(&ahead, key));
             row.verdict = holder.map(|of| Verdict::Duplicate { of: Bson::ObjectId(of) });
         }
         waits |= row.waits;
@@ -166,43 +183,54 @@ async fn wait(
 }
 
 /// The documents that were inserted with a place in the unique index, by their keys.
-fn whom_inserted(rows: &[Open<'_>]) -> HashMap<[u8; 16], ObjectId> {
+fn whom_inserted(rows: &[Open<'_>]) -> HashedMap<[u8; 16], ObjectId> {
     let inserted = rows.iter().filter(|row| row.verdict == Some(Verdict::Inserted) && !row.keyless);
-    inserted.filter_map(|row| Some((row.candidate.key()?, row.candidate.id))).collect()
+    inserted.filter_map(|row| Some((row.candidate.duplicate_key?, row.candidate.id))).collect()
 }
 
 async fn round(
     way: &Way<'_>,
     rows: &mut [Open<'_>],
     ahead: &[Arc<Marks>],
+    provenance: &Provenance,
     tells: bool,
     waited: &mut Duration,
 ) -> Result<(), Failure> {
-    let Sight { copies, holders } = sight::look(way, rows, !tells).await?;
+    let waiting = waiting(rows, ahead);
+    let Sight { copies, holders } = sight::look(way, rows, &waiting, !tells).await?;
     if tells {
         way.road.looked(!copies.is_empty());
     }
     let mut updates = Vec::new();
     for (at, row) in rows.iter_mut().enumerate().filter(|(_, row)| row.is_active()) {
         if let Some(copy) = copies.get(&row.candidate.id) {
-            row.verdict = judge_copy(row, copy, way.rules.updates);
+            row.verdict = judge_copy(row, copy, way.rules);
             if row.verdict.is_none() {
-                row.sent = Some(copy.duplicate_key != row.candidate.key());
+                row.sent = Some(copy.duplicate_key != row.candidate.duplicate_key);
                 updates.push((at, copy));
             }
         }
     }
-    let Sorted { inserts, suspects, followers } = sort(rows, &updates, &copies, &holders, ahead);
+    let Sorted { inserts, mut suspects, followers } = sort(rows, &updates, &copies, &holders, ahead);
     let suspected: Vec<ObjectId> = suspects.iter().map(|(at, _)| rows[*at].candidate.id).collect();
-    let waiting = waiting(rows, ahead);
     let sought: Vec<ObjectId> = waiting.iter().map(|at| rows[*at].candidate.id).chain(suspected).collect();
+    let leaving = leaving(rows, &updates);
+    for &at in &waiting {
+        // Whoever has the key already has it whatever becomes of the rows before.
+        let holder = rows[at].candidate.duplicate_key.and_then(|key| holders.get(&key));
+        if let Some(of) = holder
+            && matches!(Held::by(of, &rows[at], &leaving, ahead), Held::Other)
+        {
+            suspects.push((at, of.clone()));
+        }
+    }
     let write = async {
         if updates.is_empty() && inserts.is_empty() {
             return Ok(());
         }
         let _place = way.may_write(waited).await;
-        send_updates(way, rows, &updates).await?;
-        send_inserts(way, rows, &inserts, ahead).await
+        send_updates(way, rows, &updates, provenance).await?;
+        send_inserts(way, rows, &inserts, ahead, provenance).await
     };
     let ((), own) = tokio::try_join!(write, sight::copies(way, &sought))?;
     for at in waiting {
@@ -227,69 +255,4 @@ async fn round(
         }
     }
     Ok(())
-}
-
-/// The rows that wait for what becomes of their person, and of which it isn't known whether they have a copy: nobody may be
-/// writing that.
-fn waiting(rows: &[Open<'_>], ahead: &[Arc<Marks>]) -> Vec<usize> {
-    let is_sought = |row: &Open<'_>| {
-        row.is_open()
-            && row.waits
-            && !(row.look || row.alone)
-            && !ahead.iter().any(|before| before.has_id(&row.candidate.id))
-    };
-    rows.iter().enumerate().filter(|(_, row)| is_sought(row)).map(|(at, _)| at).collect()
-}
-
-/// What is to be done about rows that have no copy, as far as is known.
-#[derive(Default)]
-struct Sorted {
-    inserts: Vec<usize>,
-    /// Rows whose duplicate key another document has, and that weren't looked up themselves; with that document's `_id`.
-    suspects: Vec<(usize, Bson)>,
-    /// Rows of the same person as another row of this batch, with that one's place.
-    followers: Vec<(usize, usize)>,
-}
-
-fn sort(
-    rows: &mut [Open<'_>],
-    updates: &[(usize, &Copy)],
-    copies: &HashMap<ObjectId, Copy>,
-    holders: &HashMap<[u8; 16], Bson>,
-    ahead: &[Arc<Marks>],
-) -> Sorted {
-    // A copy that is about to be somebody else holds its old key no longer: who has that key is decided afterwards.
-    let leaving: HashMap<ObjectId, Option<[u8; 16]>> =
-        updates.iter().map(|&(at, _)| (rows[at].candidate.id, rows[at].candidate.key())).collect();
-    let mut sorted = Sorted::default();
-    let mut leaders: HashMap<[u8; 16], usize> = HashMap::new();
-    for (at, row) in rows.iter_mut().enumerate() {
-        if !row.is_active() || copies.contains_key(&row.candidate.id) {
-            continue;
-        }
-        let Some(key) = row.candidate.key() else {
-            sorted.inserts.push(at);
-            continue;
-        };
-        match holders.get(&key).map(|of| (of, Held::by(of, row, &leaving, ahead))) {
-            Some((_, Held::Himself)) => {
-                row.tries += u8::from(row.look);
-                row.look = true;
-            }
-            Some((_, Held::Ahead(number))) => row.behind = Some(number),
-            Some((_, Held::Leaving)) => {}
-            Some((of, Held::Other)) if row.look => {
-                row.verdict = Some(Verdict::Duplicate { of: of.clone() });
-            }
-            Some((of, Held::Other)) => sorted.suspects.push((at, of.clone())),
-            None => match leaders.get(&key) {
-                Some(&leader) => sorted.followers.push((at, leader)),
-                None => {
-                    leaders.insert(key, at);
-                    sorted.inserts.push(at);
-                }
-            },
-        }
-    }
-    sorted
 }

@@ -1,14 +1,17 @@
 //! A candidate in the course of the rounds.
 
+use super::Rules;
 use crate::config::Updates;
 use crate::export::candidate::{Candidate, Verdict};
-use crate::record::is_older;
+use crate::record::{Refusal, is_older};
 use crate::target::Copy;
 
 /// A candidate in the course of the rounds.
 pub(super) struct Open<'a> {
     pub(super) candidate: &'a Candidate,
     pub(super) verdict: Option<Verdict>,
+    /// The bytes of its document, as it was sent.
+    pub(super) encoded: usize,
     /// Rounds that decided nothing about it.
     pub(super) tries: u8,
     /// How often the unique index on the duplicate key refused it.
@@ -29,12 +32,11 @@ pub(super) struct Open<'a> {
 
 impl<'a> Open<'a> {
     pub(super) fn new(candidate: &'a Candidate, look: bool) -> Self {
-        let refusal = candidate.document.as_ref().err();
-        let verdict =
-            refusal.map(|refusal| Verdict::Rejected { code: refusal.code(), detail: refusal.to_string() });
+        let verdict = candidate.row.as_ref().err().map(refused);
         Self {
             candidate,
             verdict,
+            encoded: 0,
             tries: 0,
             refused: 0,
             keyless: false,
@@ -57,9 +59,14 @@ impl<'a> Open<'a> {
     }
 }
 
+/// A row without a document.
+pub(super) fn refused(refusal: &Refusal) -> Verdict {
+    Verdict::Rejected { code: refusal.code(), detail: refusal.to_string() }
+}
+
 /// What the row's own copy decides; `None`: it is to be written over. Of two times that are equal, or can't be compared,
 /// none is older: then the row wins, as a second change within the clock's resolution must not be lost.
-pub(super) fn judge_copy(row: &Open<'_>, copy: &Copy, updates: Updates) -> Option<Verdict> {
+pub(super) fn judge_copy(row: &Open<'_>, copy: &Copy, rules: &Rules) -> Option<Verdict> {
     let candidate = row.candidate;
     if copy.has_content(&candidate.content) {
         let updated = copy.updated_by.is_some();
@@ -67,9 +74,12 @@ pub(super) fn judge_copy(row: &Open<'_>, copy: &Copy, updates: Updates) -> Optio
         // Found as an update of before, nobody knows what it was until then.
         return Some(Verdict::There { writer, updated, moved: updated && row.sent != Some(false) });
     }
-    match updates {
+    match rules.updates {
         Updates::Never => Some(Verdict::Kept),
-        Updates::Newer if is_older(&candidate.updated, &copy.updated) => Some(Verdict::Kept),
-        Updates::Newer | Updates::Always => None,
+        Updates::Newer => {
+            let updated = rules.shape.updated_value(&candidate.values());
+            is_older(&updated, &copy.updated).then_some(Verdict::Kept)
+        }
+        Updates::Always => None,
     }
 }

@@ -1,15 +1,15 @@
 //! Sending updates and inserts, in commands that the link carries, and judging the replies.
 
-use std::borrow::Cow;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::Way;
-use super::row::Open;
-use crate::export::candidate::Verdict;
+use super::row::{Open, refused};
+use crate::export::candidate::{Candidate, Verdict};
 use crate::export::pipeline::{Marks, may_be_changing};
-use crate::record::without_duplicate_key;
+use crate::record::{Encoder, Provenance, Row};
 use crate::report::Failure;
-use crate::target::{Copy, InsertOutcome, Update, UpdateOutcome};
+use crate::target::{Copy, Documents, InsertOutcome, MAX_DOCUMENT_BYTES, Update, UpdateOutcome};
 
 /// What fits into one command of so many bytes, from the first on: at least one.
 pub(super) fn fitting(weights: impl Iterator<Item = usize>, limit: usize) -> (usize, usize) {
@@ -24,16 +24,45 @@ pub(super) fn fitting(weights: impl Iterator<Item = usize>, limit: usize) -> (us
     (count, bytes)
 }
 
+/// The documents of these rows, and the rows that have one: the others are refused.
+fn encode(
+    way: &Way<'_>,
+    rows: &mut [Open<'_>],
+    places: impl Iterator<Item = usize>,
+    provenance: &Provenance,
+    bytes: usize,
+) -> (Documents, Vec<usize>) {
+    let mut encoder = Encoder::new(&way.rules.shape, provenance, MAX_DOCUMENT_BYTES);
+    let (mut documents, mut encoded) = (Documents::with_capacity(bytes), Vec::new());
+    for at in places {
+        let row = &mut rows[at];
+        let Candidate { id, key, content, row: Ok(values), .. } = row.candidate else { continue };
+        let duplicate_key = row.candidate.duplicate_key.filter(|_| !row.keyless);
+        match encoder.encode(Row { id: *id, key, content, duplicate_key, values }, |document| {
+            documents.push(document);
+            document.as_bytes().len()
+        }) {
+            Ok(bytes) => {
+                row.encoded = bytes;
+                encoded.push(at);
+            }
+            Err(refusal) => row.verdict = Some(refused(&refusal)),
+        }
+    }
+    (documents, encoded)
+}
+
 pub(super) async fn send_updates(
     way: &Way<'_>,
     rows: &mut [Open<'_>],
     mut updates: &[(usize, &Copy)],
+    provenance: &Provenance,
 ) -> Result<(), Failure> {
     while !updates.is_empty() {
-        let weights = updates.iter().map(|&(at, _)| rows[at].candidate.bytes);
+        let weights = updates.iter().take(way.road.pace().rows()).map(|&(at, _)| rows[at].candidate.bytes);
         let (count, bytes) = fitting(weights, way.road.command());
         let (part, rest) = updates.split_at(count);
-        send_some_updates(way, rows, part, bytes).await?;
+        send_some_updates(way, rows, part, provenance, bytes).await?;
         updates = rest;
     }
     Ok(())
@@ -43,25 +72,31 @@ async fn send_some_updates(
     way: &Way<'_>,
     rows: &mut [Open<'_>],
     updates: &[(usize, &Copy)],
-    bytes: usize,
+    provenance: &Provenance,
+    counted_on: usize,
 ) -> Result<(), Failure> {
-    let commands: Vec<_> = updates
+    let (documents, encoded) = encode(way, rows, updates.iter().map(|&(at, _)| at), provenance, counted_on);
+    let seen: HashMap<usize, &Copy> = updates.iter().copied().collect();
+    let slices = documents.slices()?;
+    let commands: Vec<_> = encoded
         .iter()
-        .filter_map(|&(at, seen)| {
-            let row = &rows[at];
+        .zip(&slices)
+        .filter_map(|(at, document)| {
+            let row = &rows[*at];
             Some(Update {
                 id: row.candidate.id,
-                document: row.candidate.document.as_ref().ok()?,
-                seen,
+                document,
+                seen: seen.get(at)?,
                 updated_column: way.rules.updated_column.as_deref(),
-                with_duplicate_key: row.candidate.duplicate.is_some() && !row.keyless,
+                with_duplicate_key: row.candidate.duplicate_key.is_some() && !row.keyless,
             })
         })
         .collect();
-    let deadline = way.road.pace().deadline(commands.len(), bytes);
-    let outcomes = way.patiently(bytes, way.target.update_within(deadline, &commands)).await?;
+    let bytes = documents.bytes();
+    let deadline = way.road.pace().deadline(commands.len(), counted_on);
+    let outcomes = way.patiently(counted_on, bytes, way.target.update_within(deadline, &commands)).await?;
     (way.answered)(bytes);
-    for (&(at, _), outcome) in updates.iter().zip(outcomes) {
+    for (at, outcome) in encoded.into_iter().zip(outcomes) {
         let row = &mut rows[at];
         row.tries += 1;
         // Read back in the next round.
@@ -87,12 +122,13 @@ pub(super) async fn send_inserts(
     rows: &mut [Open<'_>],
     mut inserts: &[usize],
     ahead: &[Arc<Marks>],
+    provenance: &Provenance,
 ) -> Result<(), Failure> {
     while !inserts.is_empty() {
-        let weights = inserts.iter().map(|&at| rows[at].candidate.bytes);
+        let weights = inserts.iter().take(way.road.pace().rows()).map(|&at| rows[at].candidate.bytes);
         let (count, bytes) = fitting(weights, way.road.command());
         let (part, rest) = inserts.split_at(count);
-        send_some_inserts(way, rows, part, ahead, bytes).await?;
+        send_some_inserts(way, rows, part, ahead, provenance, bytes).await?;
         inserts = rest;
     }
     Ok(())
@@ -103,23 +139,17 @@ async fn send_some_inserts(
     rows: &mut [Open<'_>],
     inserts: &[usize],
     ahead: &[Arc<Marks>],
-    bytes: usize,
+    provenance: &Provenance,
+    counted_on: usize,
 ) -> Result<(), Failure> {
-    let documents: Vec<_> = inserts
-        .iter()
-        .filter_map(|&at| {
-            let document = rows[at].candidate.document.as_ref().ok()?;
-            Some(if rows[at].keyless {
-                Cow::Owned(without_duplicate_key(document))
-            } else {
-                Cow::Borrowed(document.as_ref())
-            })
-        })
-        .collect();
-    let deadline = way.road.pace().deadline(documents.len(), bytes);
-    let outcomes = way.patiently(bytes, way.target.insert_within(deadline, &documents)).await?;
+    let (documents, encoded) = encode(way, rows, inserts.iter().copied(), provenance, counted_on);
+    let (bytes, slices) = (documents.bytes(), documents.slices()?);
+    let deadline = way.road.pace().deadline(slices.len(), counted_on);
+    let outcomes = way.patiently(counted_on, bytes, way.target.insert_within(deadline, &slices)).await?;
+    drop(slices);
+    drop(documents);
     (way.answered)(bytes);
-    for (&at, outcome) in inserts.iter().zip(outcomes) {
+    for (at, outcome) in encoded.into_iter().zip(outcomes) {
         let row = &mut rows[at];
         match outcome {
             InsertOutcome::Inserted => row.verdict = Some(Verdict::Inserted),
@@ -150,8 +180,8 @@ async fn send_some_inserts(
 /// duplicate. Or only in its metadata, because somebody changed the columns since: then the row is somebody else, and is
 /// inserted without a place in the index. Or it isn't to be seen (any more): then the next round tells.
 async fn judge_holder(way: &Way<'_>, row: &mut Open<'_>, ahead: &[Arc<Marks>]) -> Result<(), Failure> {
-    let Some(key) = &row.candidate.duplicate else { return Ok(()) };
-    let holder = way.target.holder_of_hash(&way.rules.duplicate_columns, key.hash).await?;
+    let Some(hash) = row.candidate.duplicate_key else { return Ok(()) };
+    let holder = way.target.holder_of_hash(&way.rules.duplicate_columns, hash).await?;
     if let Some(before) = holder.as_ref().and_then(|(of, _)| may_be_changing(ahead, of)) {
         row.behind = Some(before);
         return Ok(());

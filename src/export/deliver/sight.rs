@@ -1,7 +1,6 @@
 //! What a round sees of the collection: the rows' own copies, where they are looked for, and who holds the duplicate keys
 //! of the others.
 
-use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use mongodb::bson::Bson;
@@ -11,6 +10,7 @@ use super::Way;
 use super::row::Open;
 use super::send::fitting;
 use crate::export::pipeline::{Marks, may_be_changing};
+use crate::hashed::{HashedMap, HashedSet};
 use crate::record::DuplicateKey;
 use crate::report::Failure;
 use crate::target::{Copy, HolderQuery};
@@ -23,11 +23,14 @@ const ID: usize = 24;
 const HOLDER: usize = 150;
 const KEY: usize = 24;
 
+/// So many copies are looked up at the same time as the holders of all keys.
+const FEW: usize = 100;
+
 /// What a round sees.
 pub(super) struct Sight {
-    pub(super) copies: HashMap<ObjectId, Copy>,
+    pub(super) copies: HashedMap<ObjectId, Copy>,
     /// By duplicate key, for rows without a copy.
-    pub(super) holders: HashMap<[u8; 16], Bson>,
+    pub(super) holders: HashedMap<[u8; 16], Bson>,
 }
 
 /// Who holds a row's duplicate key.
@@ -46,7 +49,7 @@ impl Held {
     pub(super) fn by(
         of: &Bson,
         row: &Open<'_>,
-        leaving: &HashMap<ObjectId, Option<[u8; 16]>>,
+        leaving: &HashedMap<ObjectId, Option<[u8; 16]>>,
         ahead: &[Arc<Marks>],
     ) -> Self {
         let Some(id) = of.as_object_id() else { return Self::Other };
@@ -54,7 +57,7 @@ impl Held {
             Self::Himself
         } else if let Some(before) = may_be_changing(ahead, of) {
             Self::Ahead(before)
-        } else if leaving.get(&id).is_some_and(|next| *next != row.candidate.key()) {
+        } else if leaving.get(&id).is_some_and(|next| *next != row.candidate.duplicate_key) {
             Self::Leaving
         } else {
             Self::Other
@@ -62,16 +65,28 @@ impl Held {
     }
 }
 
-/// Looks up what this round is about. Where copies are looked for only as nobody `knows` whether there are any, the first
-/// ones stand for the others.
-pub(super) async fn look(way: &Way<'_>, rows: &mut [Open<'_>], knows: bool) -> Result<Sight, Failure> {
+/// Looks up what this round is about, and who holds the keys of the rows that are `waiting`. Where copies are looked for only
+/// as nobody `knows` whether there are any, the first ones stand for the others.
+pub(super) async fn look(
+    way: &Way<'_>,
+    rows: &mut [Open<'_>],
+    waiting: &[usize],
+    knows: bool,
+) -> Result<Sight, Failure> {
     let sought: Vec<_> =
         rows.iter().filter(|row| row.is_active() && row.look).map(|row| row.candidate.id).collect();
+    if knows && sought.len() <= FEW {
+        // Both at once: a way there and back takes longer than to look some up in vain.
+        let keys = keys(way, rows, waiting, |_| true);
+        let keys: Vec<_> = keys.iter().collect();
+        let (copies, holders) = tokio::try_join!(copies(way, &sought), holders(way, &keys))?;
+        return Ok(Sight { copies, holders });
+    }
     let first = if knows { sought.len() } else { (way.road.command() / COPY).clamp(1, sought.len().max(1)) };
     let (first, others) = sought.split_at(first.min(sought.len()));
     let mut copies = copies(way, first).await?;
     if copies.is_empty() && !knows {
-        let first: HashSet<_> = first.iter().collect();
+        let first: HashedSet<_> = first.iter().collect();
         for row in rows.iter_mut().filter(|row| row.is_active() && !first.contains(&row.candidate.id)) {
             row.look = row.candidate.known;
         }
@@ -84,24 +99,38 @@ pub(super) async fn look(way: &Way<'_>, rows: &mut [Open<'_>], knows: bool) -> R
     } else {
         copies.extend(self::copies(way, others).await?);
     }
-    let keys: Vec<_> = rows
-        .iter()
-        .filter(|row| row.is_active() && !copies.contains_key(&row.candidate.id))
-        .filter_map(|row| row.candidate.duplicate.as_ref())
-        .collect();
+    let keys = keys(way, rows, waiting, |row| !copies.contains_key(&row.candidate.id));
+    let keys: Vec<_> = keys.iter().collect();
     let holders = holders(way, &keys).await?;
     Ok(Sight { copies, holders })
 }
 
+/// The duplicate keys of the rows that are `waiting`, and of those that this round is about, of which some are `wanted`.
+fn keys(
+    way: &Way<'_>,
+    rows: &[Open<'_>],
+    waiting: &[usize],
+    wanted: impl Fn(&Open<'_>) -> bool,
+) -> Vec<DuplicateKey> {
+    let active = rows.iter().filter(|row| row.is_active() && wanted(row));
+    active
+        .chain(waiting.iter().map(|&at| &rows[at]))
+        .filter_map(|row| {
+            let values = way.rules.shape.duplicate_values(&row.candidate.values())?;
+            Some(DuplicateKey { hash: row.candidate.duplicate_key?, values })
+        })
+        .collect()
+}
+
 /// The copies that are there, of these.
-pub(super) async fn copies(way: &Way<'_>, ids: &[ObjectId]) -> Result<HashMap<ObjectId, Copy>, Failure> {
-    let mut found = HashMap::new();
+pub(super) async fn copies(way: &Way<'_>, ids: &[ObjectId]) -> Result<HashedMap<ObjectId, Copy>, Failure> {
+    let mut found = HashedMap::default();
     let mut rest = ids;
     while !rest.is_empty() {
         let (count, bytes) = fitting(rest.iter().map(|_| COPY), way.road.command());
         let (part, others) = rest.split_at(count);
         let ask = way.target.copies(part, way.rules.updated_column.as_deref());
-        let carried = |found: &HashMap<_, _>| part.len() * ID + found.len() * COPY;
+        let carried = |found: &HashedMap<_, _>| part.len() * ID + found.len() * COPY;
         found.extend(way.road.timed(bytes, ask, carried).await?);
         (way.answered)(0);
         rest = others;
@@ -109,8 +138,8 @@ pub(super) async fn copies(way: &Way<'_>, ids: &[ObjectId]) -> Result<HashMap<Ob
     Ok(found)
 }
 
-async fn holders(way: &Way<'_>, keys: &[&DuplicateKey]) -> Result<HashMap<[u8; 16], Bson>, Failure> {
-    let mut found = HashMap::new();
+async fn holders(way: &Way<'_>, keys: &[&DuplicateKey]) -> Result<HashedMap<[u8; 16], Bson>, Failure> {
+    let mut found = HashedMap::default();
     let columns = way.rules.duplicate_columns.as_slice();
     let mut rest = keys;
     while !rest.is_empty() {
@@ -119,7 +148,7 @@ async fn holders(way: &Way<'_>, keys: &[&DuplicateKey]) -> Result<HashMap<[u8; 1
         let (keys, others) = rest.split_at(count);
         let ask = way.target.holders(HolderQuery { columns, keys });
         let sent: usize = keys.iter().map(|key| key.weight() + KEY).sum();
-        let carried = |found: &HashMap<_, _>| sent + found.len() * HOLDER;
+        let carried = |found: &HashedMap<_, _>| sent + found.len() * HOLDER;
         found.extend(way.road.timed(bytes, ask, carried).await?);
         (way.answered)(0);
         rest = others;

@@ -5,7 +5,7 @@
 //! it is judged by what is in the collection, or by what that batch is known to have inserted. Batches wait for earlier
 //! ones only, so that nobody waits for himself.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mongodb::bson::Bson;
@@ -13,26 +13,27 @@ use mongodb::bson::oid::ObjectId;
 use tokio::sync::watch;
 
 use crate::export::candidate::Candidate;
+use crate::hashed::{HashedMap, HashedSet};
 
 /// What one batch may write, and what of it is decided, at one moment.
 #[derive(Clone, Debug, Default)]
 pub(in crate::export) struct Marks {
     number: u64,
     /// Of all its rows.
-    all: Arc<HashSet<ObjectId>>,
+    all: Arc<HashedSet<ObjectId>>,
     /// Of the rows about which nothing is decided.
-    ids: HashSet<ObjectId>,
-    keys: HashSet<[u8; 16]>,
+    ids: HashedSet<ObjectId>,
+    keys: HashedSet<[u8; 16]>,
     /// Whom it has inserted, by duplicate key.
-    inserted: HashMap<[u8; 16], ObjectId>,
+    inserted: HashedMap<[u8; 16], ObjectId>,
     /// Once all of its rows are decided: the first batch that took off afterwards.
     settled: Option<u64>,
 }
 
 impl Marks {
     fn new(number: u64, candidates: &[Candidate]) -> Self {
-        let ids: HashSet<_> = candidates.iter().map(|candidate| candidate.id).collect();
-        let keys = candidates.iter().filter_map(Candidate::key).collect();
+        let ids: HashedSet<_> = candidates.iter().map(|candidate| candidate.id).collect();
+        let keys = candidates.iter().filter_map(|candidate| candidate.duplicate_key).collect();
         Self { number, all: Arc::new(ids.clone()), ids, keys, ..Self::default() }
     }
 
@@ -53,7 +54,7 @@ impl Marks {
 
     /// Whether it may write the row's document, or another of the same person.
     pub(in crate::export) fn concerns(&self, candidate: &Candidate) -> bool {
-        self.has_id(&candidate.id) || candidate.key().is_some_and(|key| self.keys.contains(&key))
+        self.has_id(&candidate.id) || candidate.duplicate_key.is_some_and(|key| self.keys.contains(&key))
     }
 }
 
@@ -105,18 +106,18 @@ impl Flights {
         &self,
         number: u64,
         undecided: impl Iterator<Item = &'c Candidate>,
-        inserted: HashMap<[u8; 16], ObjectId>,
+        inserted: HashedMap<[u8; 16], ObjectId>,
     ) {
-        let (mut ids, mut keys) = (HashSet::new(), HashSet::new());
+        let (mut ids, mut keys) = (HashedSet::default(), HashedSet::default());
         for candidate in undecided {
             ids.insert(candidate.id);
-            keys.extend(candidate.key());
+            keys.extend(candidate.duplicate_key);
         }
         self.change(number, |marks| Marks { ids, keys, inserted, ..marks.clone() });
     }
 
     /// It is known of each row of this batch what became of it; these keys were inserted.
-    pub(in crate::export) fn settle(&self, number: u64, inserted: HashMap<[u8; 16], ObjectId>) {
+    pub(in crate::export) fn settle(&self, number: u64, inserted: HashedMap<[u8; 16], ObjectId>) {
         let next = self.lock().next;
         self.change(number, |marks| Marks {
             number,
@@ -154,18 +155,16 @@ impl Flights {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{DuplicateKey, Refusal, Value};
+    use crate::record::{Refusal, Value};
 
     fn row(id: u8, person: Option<u8>) -> Candidate {
-        let duplicate = person.map(|person| DuplicateKey { hash: [person; 16], values: Vec::new() });
         Candidate {
             position: Value::Integer(id.into()),
             key: id.to_string(),
             id: ObjectId::from_bytes([id; 12]),
             content: [id; 16],
-            duplicate,
-            updated: Bson::Null,
-            document: Err(Refusal::TooLarge),
+            duplicate_key: person.map(|person| [person; 16]),
+            row: Err(Refusal::TooLarge),
             bytes: 0,
             known: false,
             unchanged: false,
@@ -179,20 +178,20 @@ mod tests {
         let batches =
             [flights.enter(&rows), flights.enter(&[row(2, None)]), flights.enter(&[row(3, Some(1))])];
         assert_eq!(batches, [0, 1, 2]);
-        flights.settle(0, HashMap::from([([1; 16], rows[0].id)]));
+        flights.settle(0, HashedMap::from_iter([([1; 16], rows[0].id)]));
         let ahead = flights.ahead_of(2);
         assert!(ahead[0].is_settled() && !ahead[1].is_settled());
         assert!(!ahead[0].concerns(&row(3, Some(1))));
         assert_eq!(inserted(&ahead, [1; 16]), Some(rows[0].id));
         let later = flights.enter(&[]);
-        flights.settle(1, HashMap::new());
+        flights.settle(1, HashedMap::default());
         assert_eq!(flights.ahead_of(later).len(), 3, "the third one may still ask");
-        flights.settle(2, HashMap::new());
+        flights.settle(2, HashedMap::default());
         assert!(
             flights.ahead_of(later).iter().all(|marks| marks.number() > 0),
             "nobody can ask of the first"
         );
-        flights.settle(later, HashMap::new());
+        flights.settle(later, HashedMap::default());
         assert!(flights.ahead_of(later + 1).is_empty());
     }
 
@@ -214,7 +213,7 @@ mod tests {
         let rows = [row(1, Some(1)), row(2, Some(2))];
         let (first, second) = (flights.enter(&rows), flights.enter(&[row(3, Some(1))]));
         let (before, mut news) = (flights.ahead_of(second), flights.news());
-        flights.decided(first, rows[1..].iter(), HashMap::from([([1; 16], rows[0].id)]));
+        flights.decided(first, rows[1..].iter(), HashedMap::from_iter([([1; 16], rows[0].id)]));
         assert!(news.has_changed().unwrap(), "whoever waits is told");
         news.mark_unchanged();
         assert!(before[0].concerns(&row(3, Some(1))), "what was seen before stays as it was then");
@@ -230,8 +229,8 @@ mod tests {
         let flights = Flights::default();
         let rows = [row(1, Some(1))];
         let (first, second) = (flights.enter(&rows), flights.enter(&[row(1, Some(2))]));
-        flights.decided(first, [].iter(), HashMap::from([([1; 16], rows[0].id)]));
-        flights.decided(second, [].iter(), HashMap::new());
+        flights.decided(first, [].iter(), HashedMap::from_iter([([1; 16], rows[0].id)]));
+        flights.decided(second, [].iter(), HashedMap::default());
         let third = flights.enter(&[row(3, Some(1))]);
         assert_eq!(inserted(&flights.ahead_of(third), [1; 16]), None);
     }

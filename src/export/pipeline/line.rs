@@ -1,6 +1,6 @@
 //! The line from the table to the ledger: what is being read, what is in flight, what waits to be recorded.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -37,7 +37,7 @@ pub(super) struct Line<'a> {
     pub(super) run: &'a mut Option<Run>,
     pub(super) reading: Option<Task<'static, Read>>,
     /// Read, and waiting for room.
-    pub(super) next: VecDeque<Packet>,
+    pub(super) next: Option<Packet>,
     /// Delivered, and waiting for those before them to be recorded.
     pub(super) landed: BTreeMap<u64, Landed>,
     pub(super) recording: Option<Task<'static, Recorded>>,
@@ -45,6 +45,8 @@ pub(super) struct Line<'a> {
     pub(super) to_record: u64,
     pub(super) flying: usize,
     pub(super) flying_bytes: usize,
+    /// What the batch that was read last takes.
+    pub(super) read_bytes: Option<usize>,
     pub(super) written_at: Option<Timestamp>,
     /// How the leg ends once everything in flight has landed.
     pub(super) ending: Option<Leg>,
@@ -74,12 +76,13 @@ impl<'a> Line<'a> {
             opened,
             run,
             reading: None,
-            next: VecDeque::new(),
+            next: None,
             landed: BTreeMap::new(),
             recording: None,
             to_record: 0,
             flying: 0,
             flying_bytes: 0,
+            read_bytes: None,
             written_at: None,
             ending: None,
             failed: None,
@@ -138,8 +141,8 @@ impl<'a> Line<'a> {
 
     /// Nothing more is sent once it was asked to stop: what is in flight lands.
     fn heed_stop(&mut self) {
-        if self.exporter.stop.load(Ordering::Relaxed) && (!self.next.is_empty() || self.ending.is_none()) {
-            self.next.clear();
+        if self.exporter.stop.load(Ordering::Relaxed) && (self.next.is_some() || self.ending.is_none()) {
+            self.next = None;
             self.ending = Some(Leg::Stopped);
         }
     }
@@ -151,7 +154,7 @@ impl<'a> Line<'a> {
         if self.failed.is_some() || self.flying >= flights || self.landed.len() > flights {
             return None;
         }
-        let packet = self.next.pop_front()?;
+        let packet = self.next.take()?;
         self.flying += 1;
         self.flying_bytes += packet.bytes;
         Some(packet)
@@ -160,7 +163,7 @@ impl<'a> Line<'a> {
     fn land(&mut self, landed: Landed) {
         self.flying -= 1;
         self.flying_bytes -= landed.packet.bytes;
-        if let Err(failure) = &landed.verdicts {
+        if let Err(failure) = &landed.delivered {
             self.fail(PassError::Target(failure.clone()), landed.number);
         } else {
             self.landed.insert(landed.number, landed);
@@ -169,7 +172,7 @@ impl<'a> Line<'a> {
 
     /// Nothing more is sent; the first failure is told.
     pub(super) fn fail(&mut self, error: PassError, number: u64) {
-        self.next.clear();
+        self.next = None;
         self.failed = Some(match self.failed.take() {
             None => (error, number),
             Some((first, before)) => (first, before.min(number)),
@@ -184,7 +187,7 @@ impl<'a> Line<'a> {
         }
         match &self.failed {
             Some((_, from)) => self.to_record >= *from || self.flying == 0,
-            None => self.ending.is_some() && self.flying == 0 && self.next.is_empty(),
+            None => self.ending.is_some() && self.flying == 0 && self.next.is_none(),
         }
     }
 

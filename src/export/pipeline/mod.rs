@@ -79,15 +79,20 @@ impl Exporter {
     }
 }
 
-/// A manual export keeps the batch size that it was asked for.
+/// A manual export keeps the batch size that it was asked for: that many rows are sent at a time. While the link and the
+/// server are quick, several such batches are looked up and recorded together.
 pub(super) fn limits(config: &Config, request: &RunRequest) -> Limits {
     let asked = usize::from(request.batch_size);
-    let most = match request.trigger {
-        Trigger::Automatic => usize::from(config.export.max_batch_size).max(asked),
-        Trigger::Manual => asked,
+    let largest = usize::from(config.export.max_batch_size).max(asked);
+    let (least, most, rows) = match request.trigger {
+        Trigger::Automatic => (1, largest, largest),
+        Trigger::Manual => (asked, largest / asked * asked, asked),
     };
     Limits {
-        batch: (asked, most),
+        least,
+        first: asked,
+        most,
+        rows,
         in_flight: usize::from(config.export.max_in_flight),
         deadline: config.mongodb.operation_timeout,
     }
@@ -97,5 +102,5 @@ fn rules(config: &Config, scan: &Scan) -> Rules {
     let shape = scan.shape();
     let (duplicate_columns, updated_column) = (shape.duplicate_fields(), shape.updated_field());
     let config::Export { updates, .. } = config.export;
-    Rules { duplicate_columns, updated_column, updates }
+    Rules { shape: shape.clone(), duplicate_columns, updated_column, updates }
 }

@@ -34,8 +34,12 @@ const SHARE: u32 = 8;
 /// What may be sent at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::export) struct Limits {
-    /// Rows of a batch to begin with, and at most.
-    pub(in crate::export) batch: (usize, usize),
+    /// Rows of a batch: at least, to begin with, and at most.
+    pub(in crate::export) least: usize,
+    pub(in crate::export) first: usize,
+    pub(in crate::export) most: usize,
+    /// Rows of a command: a batch may be sent in several.
+    pub(in crate::export) rows: usize,
     /// Batches in flight.
     pub(in crate::export) in_flight: usize,
     /// The deadline of each operation.
@@ -48,6 +52,8 @@ pub(in crate::export) struct Pace {
     limits: Limits,
     /// Batches that may write at a time.
     window: usize,
+    /// Whether no batch is through yet.
+    untried: bool,
     batch: usize,
     command: usize,
     /// The shortest time that a batch took, as far as it is remembered.
@@ -58,21 +64,27 @@ pub(in crate::export) struct Pace {
 
 impl Pace {
     pub(in crate::export) fn new(limits: Limits) -> Self {
-        Self { limits, window: 1, batch: limits.batch.0, command: FIRST_COMMAND, best: None, missed: 0 }
+        let batch = limits.first;
+        Self { limits, window: 1, untried: true, batch, command: FIRST_COMMAND, best: None, missed: 0 }
     }
 
     /// Another pass begins: what is known of the link stays.
     pub(in crate::export) fn set_limits(&mut self, limits: Limits) {
-        let (before, (first, most)) = (self.limits.batch, limits.batch);
+        let sizes = |limits: &Limits| (limits.least, limits.first, limits.most);
         // What was grown or halved before holds only for the same question.
-        self.batch = if before == limits.batch { self.batch.clamp(1, most) } else { first };
+        self.batch = if sizes(&self.limits) == sizes(&limits) { self.batch } else { limits.first };
         self.window = self.window.clamp(1, limits.in_flight.max(1));
         self.limits = limits;
     }
 
-    /// Batches in flight: while some write, others look up what is there. On a slow link everything is one after another.
+    /// Batches in flight: while some write, others look up what is there. On a slow link everything is one after another;
+    /// while nobody knows whether it is one, nothing but looking up, which is little, is done ahead.
     pub(in crate::export) fn flights(&self) -> usize {
-        if self.window == 1 { 1 } else { self.window * 2 }
+        match self.window {
+            1 if self.untried => self.limits.in_flight,
+            1 => 1,
+            window => window * 2,
+        }
     }
 
     /// The part of the places for writing that one batch takes, so that the window holds.
@@ -83,6 +95,11 @@ impl Pace {
     /// Rows of the next batch.
     pub(in crate::export) fn batch(&self) -> usize {
         self.batch
+    }
+
+    /// Rows of a command at most.
+    pub(in crate::export) fn rows(&self) -> usize {
+        self.limits.rows.max(1)
     }
 
     /// Bytes of the next command, unless it is of one row.
@@ -134,15 +151,15 @@ impl Pace {
 
     /// A pass broke off, as something wasn't answered within the deadline.
     pub(in crate::export) fn broke_off(&mut self) {
-        self.window = 1;
-        self.batch = if self.may_resize() { (self.batch / 2).max(1) } else { self.batch };
+        (self.window, self.untried) = (1, false);
+        self.batch = (self.batch / 2).max(self.limits.least);
         self.best = None;
     }
 
     /// A batch is through; it was a `full` one, or what was left of the table.
     pub(in crate::export) fn delivered(&mut self, full: bool, took: Duration) {
         let best = *self.best.insert(self.best.map_or(took, |best| best.min(took)));
-        let (_, most) = self.limits.batch;
+        self.untried = false;
         if took > self.target() * 2 {
             self.window = (self.window / 2).max(1);
         } else if took > QUICK && took > best * 8 {
@@ -151,24 +168,24 @@ impl Pace {
         } else {
             self.window = (self.window * 2).min(self.limits.in_flight.max(1));
         }
-        if self.may_resize() {
-            if took > self.target() {
-                self.batch = (self.batch / 2).max(1);
-            } else if full && (took < QUICK || took < best * 4) {
-                self.batch = (self.batch * 2).min(most);
-            }
+        if took > self.target() {
+            self.batch = (self.batch / 2).max(self.limits.least);
+        } else if full && (took < QUICK || took < best.mul_f64(self.growth())) {
+            self.batch = (self.batch * 2).min(self.limits.most);
         }
         // A little is forgotten each time, so that a link that has become slower for good isn't held against itself.
         self.best = Some(best + best / 64);
     }
 
+    /// How much longer than the quickest one a batch may take and still be made larger. Where it is one command, that makes
+    /// better use of a long way; where it is several, one after another, others could be under way instead.
+    fn growth(&self) -> f64 {
+        if self.limits.rows >= self.limits.most { 4.0 } else { 1.5 }
+    }
+
     /// What a command, or a batch, should take at most.
     fn target(&self) -> Duration {
         self.limits.deadline / SHARE
-    }
-
-    fn may_resize(&self) -> bool {
-        self.limits.batch.0 < self.limits.batch.1
     }
 }
 
@@ -176,7 +193,14 @@ impl Pace {
 mod tests {
     use super::*;
 
-    const LIMITS: Limits = Limits { batch: (100, 1_000), in_flight: 4, deadline: Duration::from_secs(10) };
+    const LIMITS: Limits = Limits {
+        least: 1,
+        first: 100,
+        most: 1_000,
+        rows: 1_000,
+        in_flight: 4,
+        deadline: Duration::from_secs(10),
+    };
 
     fn ms(millis: u64) -> Duration {
         Duration::from_millis(millis)
@@ -195,13 +219,33 @@ mod tests {
 
     #[test]
     fn a_batch_that_was_asked_for_keeps_its_size() {
-        let mut pace = Pace::new(Limits { batch: (300, 300), ..LIMITS });
+        let mut pace = Pace::new(Limits { least: 300, first: 300, most: 300, rows: 300, ..LIMITS });
         pace.delivered(true, ms(1));
         assert_eq!(pace.batch(), 300);
         pace.missed(40_000);
         pace.delivered(true, ms(9_000));
         assert_eq!(pace.batch(), 300);
         assert_eq!(pace.command(), 20_000, "it is sent in parts instead");
+    }
+
+    #[test]
+    fn batches_that_are_sent_in_parts_are_put_together_only_as_long_as_that_saves_time() {
+        let mut pace = Pace::new(Limits { least: 100, rows: 100, ..LIMITS });
+        for _ in 0..10 {
+            // Everything is there already: a look-up, whatever its size.
+            pace.delivered(true, ms(200));
+        }
+        assert_eq!((pace.batch(), pace.rows()), (1_000, 100));
+        pace.broke_off();
+        for _ in 0..10 {
+            pace.broke_off();
+        }
+        assert_eq!(pace.batch(), 100, "no less than was asked for");
+        for _ in 0..10 {
+            let took = ms(100 + pace.batch() as u64);
+            pace.delivered(true, took);
+        }
+        assert_eq!(pace.batch(), 400);
     }
 
     #[test]

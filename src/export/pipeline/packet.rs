@@ -2,20 +2,20 @@
 
 use std::time::{Duration, Instant};
 
-use crate::export::candidate::{Candidate, Verdict};
-use crate::export::deliver::{Way, deliver};
-use crate::record::Position;
-use crate::report::{Failure, Timestamp};
+use crate::export::candidate::Candidate;
+use crate::export::deliver::{Delivered, Way, deliver};
+use crate::record::{Position, Provenance};
+use crate::report::Failure;
 
 /// A batch that was read.
 pub(super) struct Packet {
     pub(super) candidates: Vec<Candidate>,
-    /// The bytes of their documents.
+    /// The memory that they take, roughly.
     pub(super) bytes: usize,
     /// Whether there were as many rows as were asked for.
     pub(super) full: bool,
-    /// The time that the documents bear.
-    pub(super) exported_at: Timestamp,
+    /// What the documents say of where they came from.
+    pub(super) provenance: Provenance,
     /// Where its last row stands.
     pub(super) position: Option<Position>,
     /// When it took off.
@@ -26,7 +26,7 @@ pub(super) struct Packet {
 pub(super) struct Landed {
     pub(super) number: u64,
     pub(super) packet: Packet,
-    pub(super) verdicts: Result<Vec<Verdict>, Failure>,
+    pub(super) delivered: Result<Delivered, Failure>,
 }
 
 impl Packet {
@@ -34,13 +34,13 @@ impl Packet {
     pub(super) async fn deliver(mut self, way: &Way<'_>, number: u64) -> Landed {
         self.began = Instant::now();
         let mut waited = Duration::ZERO;
-        let verdicts = deliver(way, number, &self.candidates, &mut waited).await;
-        if verdicts.is_ok() {
+        let delivered = deliver(way, number, &self.candidates, &self.provenance, &mut waited).await;
+        if delivered.is_ok() {
             way.road.pace().delivered(self.full, self.began.elapsed().saturating_sub(waited));
         }
         for candidate in &mut self.candidates {
             candidate.shed();
         }
-        Landed { number, packet: self, verdicts }
+        Landed { number, packet: self, delivered }
     }
 }

@@ -22,13 +22,14 @@ impl Line<'_> {
         if self.recording.is_some() || is_off {
             return;
         }
-        let Some(Landed { packet, verdicts: Ok(verdicts), .. }) = self.landed.remove(&self.to_record) else {
+        let Some(Landed { packet, delivered: Ok(delivered), .. }) = self.landed.remove(&self.to_record)
+        else {
             return;
         };
         let Some(mut run) = self.run.take() else { return };
         self.to_record += 1;
         self.recording = Some(Box::pin(blocking(move || {
-            let released = run.record(&packet.candidates, &verdicts, &packet.exported_at.to_string());
+            let released = run.record(&packet.candidates, &delivered, &packet.provenance.exported_at);
             Ok::<_, PassError>(Recorded { run, packet, released })
         })));
     }

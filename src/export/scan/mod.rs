@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::candidate::Candidate;
 use crate::ledger::{LedgerError, Ranks, Store};
-use crate::record::{Fingerprinter, Position, Provenance, Shape};
+use crate::record::{Fingerprinter, Position, Shape};
 use crate::source::{PageEnd, Reader, SourceError};
 use known::Known;
 use page::{Context, Page, Taken};
@@ -34,13 +34,11 @@ pub(super) enum ScanError {
     Ledger(#[from] LedgerError),
 }
 
-/// Candidates of one batch or several.
+/// Candidates.
 #[derive(Debug, Default)]
-pub(super) struct Batches {
+pub(super) struct Batch {
     pub(super) candidates: Vec<Candidate>,
-    /// Where the last row of each full batch stands.
-    pub(super) ends: Vec<Position>,
-    /// The bytes of their documents.
+    /// The bytes of their documents, roughly.
     pub(super) bytes: usize,
     /// Whether the table's end was reached.
     pub(super) done: bool,
@@ -53,8 +51,6 @@ pub(super) struct Scan {
     fingerprinter: Fingerprinter,
     /// `None` where the start of the table isn't read, so that ranks are unknown.
     ranks: Option<Ranks>,
-    /// One for each batch of the next read: never empty.
-    provenances: Vec<Provenance>,
     scope: Scope,
     skip_duplicates: bool,
     after: Option<Position>,
@@ -73,12 +69,12 @@ impl Scan {
     pub(super) fn new(
         reader: Reader,
         store: Arc<Store>,
-        provenance: Provenance,
+        source: &str,
         scope: Scope,
         skip_duplicates: bool,
         after: Option<Position>,
     ) -> Result<Self, ScanError> {
-        let fingerprinter = Fingerprinter::new(&provenance.source, reader.shape());
+        let fingerprinter = Fingerprinter::new(source, reader.shape());
         let from_start = after.is_none();
         let ranks = if from_start { Some(Ranks::new()?) } else { None };
         Ok(Self {
@@ -86,7 +82,6 @@ impl Scan {
             store,
             fingerprinter,
             ranks,
-            provenances: vec![provenance],
             scope,
             skip_duplicates,
             after,
@@ -102,13 +97,6 @@ impl Scan {
         self.reader.shape()
     }
 
-    /// What the documents say of where they came from, from now on: one for each batch that is read at a time.
-    pub(super) fn set_provenances(&mut self, provenances: Vec<Provenance>) {
-        if !provenances.is_empty() {
-            self.provenances = provenances;
-        }
-    }
-
     /// Where the last row that was read stands.
     pub(super) fn position(&self) -> Option<Position> {
         self.after.clone()
@@ -119,14 +107,14 @@ impl Scan {
         if let Some(Position::Rowid(rowid)) = self.after { Some(rowid) } else { None }
     }
 
-    /// The next candidates, at most `size` of them for each provenance, whose documents have so many `bytes`, or one row more
-    /// than that; fewer only at the table's end, or if `stop`, which is asked between pages, says so.
-    pub(super) fn next_batches(
+    /// The next candidates, at most `size` of them, whose documents have so many `bytes`, or one row more than that; fewer only
+    /// at the table's end, or if `stop`, which is asked between pages, says so.
+    pub(super) fn next_batch(
         &mut self,
         size: usize,
         bytes: usize,
         stop: &mut dyn FnMut() -> bool,
-    ) -> Result<Batches, ScanError> {
+    ) -> Result<Batch, ScanError> {
         let began = Instant::now();
         let batch = self.fill(size, bytes, stop);
         self.spent += began.elapsed();
@@ -145,10 +133,9 @@ impl Scan {
         size: usize,
         bytes: usize,
         stop: &mut dyn FnMut() -> bool,
-    ) -> Result<Batches, ScanError> {
-        let mut batch = Batches::default();
-        let size = size.max(1);
-        let most = size.saturating_mul(self.provenances.len());
+    ) -> Result<Batch, ScanError> {
+        let mut batch = Batch::default();
+        let most = size.max(1);
         while batch.candidates.len() < most && batch.bytes < bytes && !batch.done && !stop() {
             let wanted = match self.scope {
                 Scope::Pending => PAGE_ROWS,
@@ -164,12 +151,9 @@ impl Scan {
                     store: &self.store,
                     fingerprinter: &self.fingerprinter,
                     ranks: self.ranks.as_ref(),
-                    provenances: &self.provenances,
                     scope: self.scope,
                     skip_duplicates: self.skip_duplicates,
                 },
-                before: batch.candidates.len(),
-                size,
                 room: most - batch.candidates.len(),
                 room_bytes: bytes - batch.bytes,
                 taken: Taken::default(),
@@ -192,7 +176,6 @@ impl Scan {
             self.scanned += taken.scanned;
             batch.bytes += taken.bytes;
             batch.candidates.extend(taken.candidates);
-            batch.ends.extend(taken.ends);
             batch.done = done;
         }
         Ok(batch)

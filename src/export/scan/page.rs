@@ -3,13 +3,11 @@
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
-use mongodb::bson::raw::RawDocumentBuf;
-
 use super::Scope;
 use super::known::Known;
 use crate::export::candidate::Candidate;
 use crate::ledger::{LedgerError, Ranks, Store};
-use crate::record::{Fingerprinter, Position, Provenance, Shape, Value, document, metadata, original_id};
+use crate::record::{Fingerprinter, Position, Shape, Value, document_weight, original_id, packed};
 use crate::report::Outcome;
 use crate::source::{RowRef, Visitor};
 use crate::target::MAX_DOCUMENT_BYTES;
@@ -19,20 +17,12 @@ use crate::target::MAX_DOCUMENT_BYTES;
 const PAGE_BYTES: usize = 4 * 1024 * 1024;
 const PAGE_TIME: Duration = Duration::from_millis(20);
 
-/// The same document in no more memory than it takes: it was built in steps, and many wait at a time.
-fn without_spare(document: RawDocumentBuf) -> RawDocumentBuf {
-    let bytes = document.as_bytes().to_vec();
-    RawDocumentBuf::from_bytes(bytes).unwrap_or(document)
-}
-
 /// What a page's rows are judged with.
 pub(super) struct Context<'a> {
     pub(super) shape: Shape,
     pub(super) store: &'a Store,
     pub(super) fingerprinter: &'a Fingerprinter,
     pub(super) ranks: Option<&'a Ranks>,
-    /// One for each batch.
-    pub(super) provenances: &'a [Provenance],
     pub(super) scope: Scope,
     pub(super) skip_duplicates: bool,
 }
@@ -40,8 +30,6 @@ pub(super) struct Context<'a> {
 #[derive(Default)]
 pub(super) struct Taken {
     pub(super) candidates: Vec<Candidate>,
-    /// Where the last row of each full batch stands.
-    pub(super) ends: Vec<Position>,
     /// The rowids of the page, in their order.
     pub(super) rowids: Vec<i64>,
     /// What was read, in bytes.
@@ -54,10 +42,6 @@ pub(super) struct Taken {
 pub(super) struct Page<'a> {
     pub(super) scan: Context<'a>,
     pub(super) known: Known,
-    /// Candidates of the pages before this one.
-    pub(super) before: usize,
-    /// Candidates of a batch.
-    pub(super) size: usize,
     pub(super) room: usize,
     pub(super) room_bytes: usize,
     pub(super) taken: Taken,
@@ -118,46 +102,32 @@ impl Page<'_> {
         if is_dealt_with && scan.scope == Scope::Pending {
             return Ok(());
         }
-        let taken = self.before + self.taken.candidates.len();
-        let mut candidate = scan.candidate(row, position, content, rank, taken / self.size);
+        let mut candidate = scan.candidate(row, position, content, rank);
         if let Some(entry) = entry.filter(|entry| entry.outcome == Outcome::Exported) {
             candidate.known = true;
             candidate.unchanged = entry.content == content && entry.id == candidate.id;
         }
         self.taken.bytes += candidate.bytes;
         self.taken.candidates.push(candidate);
-        if (taken + 1).is_multiple_of(self.size) {
-            self.taken.ends.push(row.position.clone());
-        }
         Ok(())
     }
 }
 
 impl Context<'_> {
-    fn candidate(
-        &self,
-        row: &RowRef<'_>,
-        position: Value,
-        content: [u8; 16],
-        rank: u64,
-        batch: usize,
-    ) -> Candidate {
+    fn candidate(&self, row: &RowRef<'_>, position: Value, content: [u8; 16], rank: u64) -> Candidate {
         let values = row.values;
         let id = self.fingerprinter.id(values, rank);
         let key = original_id(&self.shape, &row.position, values);
-        let duplicate = if self.skip_duplicates { self.fingerprinter.duplicate_key(values) } else { None };
-        let metadata = metadata(&self.provenances[batch], &key, &content, duplicate.as_ref());
-        let document = document(id, &self.shape, values, &metadata, MAX_DOCUMENT_BYTES).map(without_spare);
-        let bytes = document.as_ref().map_or(0, |document| document.as_bytes().len());
-        let updated = self.shape.updated_value(values);
+        let duplicate_key = if self.skip_duplicates { self.shape.duplicate_hash(values) } else { None };
+        let packed = packed(&self.shape, values, MAX_DOCUMENT_BYTES);
+        let bytes = packed.as_ref().map_or(0, |_| document_weight(&self.shape, values, &key));
         Candidate {
             position,
             key,
             id,
             content,
-            duplicate,
-            updated,
-            document,
+            duplicate_key,
+            row: packed,
             bytes,
             known: false,
             unchanged: false,

@@ -38,10 +38,13 @@ fn a_manual_export_that_broke_off_goes_on_behind_what_was_dealt_with() {
     let pass = Pass::Manual { skip_duplicates: true };
     let request = RunRequest { trigger: Trigger::Manual, batch_size: 2, skip_duplicates: true };
     let met = world.broken_pass(pass, request, 3, Fault::CutBeforeSend);
-    assert!(matches!(met, Met::Ended(Err(_))), "three batches were sent, the fourth wasn't");
+    assert!(matches!(met, Met::Ended(Err(_))), "three commands were sent, the fourth wasn't");
+    // What was sent in one command may be recorded together with what is sent in the next.
+    let dealt_with = world.status().processed_records;
+    assert!((2..=6).contains(&dealt_with), "{:?}", world.status());
     world.pass(pass, request, true).expect("nothing is in its way");
-    let status = world.status();
-    assert_eq!((status.processed_records, status.successful_records), (4, 4), "{status:?}");
+    let (status, left) = (world.status(), 10 - dealt_with);
+    assert_eq!((status.processed_records, status.successful_records), (left, left), "{status:?}");
     world.pass(pass, request, false).expect("nothing is in its way");
     let status = world.status();
     assert_eq!(

@@ -76,7 +76,7 @@ impl World {
             ("mongodb.collection", collection.clone()),
             ("export.updates", updates.to_owned()),
             ("export.batch_size", script.batch_size.to_string()),
-            ("export.max_batch_size", script.batch_size.to_string()),
+            ("export.max_batch_size", (script.batch_size * 2).min(1_000).to_string()),
             ("export.max_in_flight", script.max_in_flight.to_string()),
             ("state.directory", text(directory.path().join("state"))),
         ];

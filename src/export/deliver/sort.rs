@@ -1,0 +1,85 @@
+//! Sorting a round's rows by what is to be done about them.
+
+use std::sync::Arc;
+
+use mongodb::bson::Bson;
+use mongodb::bson::oid::ObjectId;
+
+use super::row::Open;
+use super::sight::Held;
+use crate::export::candidate::Verdict;
+use crate::export::pipeline::Marks;
+use crate::hashed::HashedMap;
+use crate::target::Copy;
+
+/// The rows that wait for what becomes of their person, and of which it isn't known whether they have a copy: nobody may be
+/// writing that.
+pub(super) fn waiting(rows: &[Open<'_>], ahead: &[Arc<Marks>]) -> Vec<usize> {
+    let is_sought = |row: &Open<'_>| {
+        row.is_open()
+            && row.waits
+            && !(row.look || row.alone)
+            && !ahead.iter().any(|before| before.has_id(&row.candidate.id))
+    };
+    rows.iter().enumerate().filter(|(_, row)| is_sought(row)).map(|(at, _)| at).collect()
+}
+
+/// What is to be done about rows that have no copy, as far as is known.
+#[derive(Default)]
+pub(super) struct Sorted {
+    pub(super) inserts: Vec<usize>,
+    /// Rows whose duplicate key another document has, and that weren't looked up themselves; with that document's `_id`.
+    pub(super) suspects: Vec<(usize, Bson)>,
+    /// Rows of the same person as another row of this batch, with that one's place.
+    pub(super) followers: Vec<(usize, usize)>,
+}
+
+/// Copies that are about to be somebody else, with the keys that they get: they hold their old ones no longer, and who has
+/// those is decided afterwards.
+pub(super) fn leaving(
+    rows: &[Open<'_>],
+    updates: &[(usize, &Copy)],
+) -> HashedMap<ObjectId, Option<[u8; 16]>> {
+    updates.iter().map(|&(at, _)| (rows[at].candidate.id, rows[at].candidate.duplicate_key)).collect()
+}
+
+pub(super) fn sort(
+    rows: &mut [Open<'_>],
+    updates: &[(usize, &Copy)],
+    copies: &HashedMap<ObjectId, Copy>,
+    holders: &HashedMap<[u8; 16], Bson>,
+    ahead: &[Arc<Marks>],
+) -> Sorted {
+    let leaving = leaving(rows, updates);
+    let mut sorted = Sorted::default();
+    let mut leaders: HashedMap<[u8; 16], usize> = HashedMap::default();
+    for (at, row) in rows.iter_mut().enumerate() {
+        if !row.is_active() || copies.contains_key(&row.candidate.id) {
+            continue;
+        }
+        let Some(key) = row.candidate.duplicate_key else {
+            sorted.inserts.push(at);
+            continue;
+        };
+        match holders.get(&key).map(|of| (of, Held::by(of, row, &leaving, ahead))) {
+            Some((_, Held::Himself)) => {
+                row.tries += u8::from(row.look);
+                row.look = true;
+            }
+            Some((_, Held::Ahead(number))) => row.behind = Some(number),
+            Some((_, Held::Leaving)) => {}
+            Some((of, Held::Other)) if row.look || row.alone => {
+                row.verdict = Some(Verdict::Duplicate { of: of.clone() });
+            }
+            Some((of, Held::Other)) => sorted.suspects.push((at, of.clone())),
+            None => match leaders.get(&key) {
+                Some(&leader) => sorted.followers.push((at, leader)),
+                None => {
+                    leaders.insert(key, at);
+                    sorted.inserts.push(at);
+                }
+            },
+        }
+    }
+    sorted
+}
