@@ -34,11 +34,12 @@ impl Candidate {
         self.row.as_ref().map_or_else(|_| Vec::new(), |row| row.values().collect())
     }
 
-    /// The memory that it takes, roughly.
+    /// The memory that it takes, roughly, until it is delivered: of the batches in flight, half may be encoded.
     pub(super) fn memory(&self) -> usize {
-        /// What is known of it beside its values, and keys.
+        /// What is known of it beside its values and its key.
         const AROUND: usize = 200;
-        AROUND + self.row.as_ref().map_or(0, PackedRow::weight)
+        let packed = self.row.as_ref().map_or(0, PackedRow::weight);
+        (AROUND + self.key.len() + packed).max(self.bytes / 2)
     }
 
     /// Lets go what only the delivery needs.

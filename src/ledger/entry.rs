@@ -191,16 +191,15 @@ impl Ledger {
         transaction
             .prepare_cached("UPDATE run SET recorded_to = ?2 WHERE number = ?1")?
             .execute(params![standing.run, standing.written_at])?;
-        let mut released = 0;
-        // Before the batch's own rows are written down: those are judged by what is there now. A row that is remembered
-        // with this content has moved before, and it was seen to.
+        let mut moved = Vec::new();
         for record in batch.iter().filter(|record| record.moved) {
-            released += transaction
-                .prepare_cached(
-                    "DELETE FROM entry WHERE position IN (SELECT position FROM remark WHERE duplicate_of = ?1)
-                     AND NOT EXISTS (SELECT 1 FROM entry WHERE position = ?2 AND content = ?3)",
-                )?
-                .execute(params![record.id.bytes(), record.position, record.content])?;
+            // A row that is remembered with this content has moved before, and it was seen to.
+            let seen_to = transaction
+                .prepare_cached("SELECT 1 FROM entry WHERE position = ?1 AND content = ?2")?
+                .exists(params![record.position, record.content])?;
+            if !seen_to {
+                moved.push(record.id.bytes());
+            }
         }
         {
             let mut enter = transaction.prepare_cached(
@@ -217,6 +216,15 @@ impl Ledger {
                     remark_upon(&transaction, record, now)?;
                 }
             }
+        }
+        let mut released = 0;
+        // Those of this batch, too: they may have been judged before it moved.
+        for id in moved {
+            released += transaction
+                .prepare_cached(
+                    "DELETE FROM entry WHERE position IN (SELECT position FROM remark WHERE duplicate_of = ?1)",
+                )?
+                .execute([id])?;
         }
         transaction.commit()?;
         Ok(released)

@@ -75,5 +75,6 @@ pub fn document_weight(shape: &Shape, values: &[ValueRef<'_>], key: &str) -> usi
     let fields = values.iter().enumerate().filter_map(|(column, value)| {
         shape.field(column).map(|name| FIELD + name.len() + value.weight() * shape.growth(column))
     });
-    AROUND + key.len() + fields.sum::<usize>()
+    let constants = shape.constants().map(|(name, weight)| FIELD + name.len() + weight);
+    AROUND + key.len() + fields.sum::<usize>() + constants.sum::<usize>()
 }

@@ -123,11 +123,16 @@ impl Shape {
         self.plan.fields[column].as_ref().map(|field| field.name.as_str())
     }
 
+    /// The names of the constant fields, and the bytes that each value takes, roughly.
+    pub(super) fn constants(&self) -> impl Iterator<Item = (&str, usize)> {
+        self.plan.constants.iter().map(|(name, value)| (name.as_str(), value.as_str().map_or(8, str::len)))
+    }
+
     /// How many times as large as it is a value of the column may become, roughly: a list of small numbers as JSON is the
     /// worst.
     pub(super) fn growth(&self, column: usize) -> usize {
         let to = self.plan.fields[column].as_ref().and_then(|field| field.to);
-        if to == Some(Type::Json) { 5 } else { 1 }
+        if to == Some(Type::Json) { 7 } else { 1 }
     }
 
     /// Whether anything depends on the column's values: they arrive, or tell rows apart.

@@ -35,7 +35,7 @@ use crate::config::Config;
 use crate::export::{Exporter, Pulse};
 use crate::ledger::Store;
 use crate::metrics::Metrics;
-use crate::report::{Backlog, ExportStatus, Failure, Link, LinkPast, LinkState, RunRequest};
+use crate::report::{Backlog, ExportStatus, Failure, Link, LinkPast, LinkState, RunRequest, RunState};
 use crate::signals::{Signal, Signals};
 use crate::source::Watch;
 use crate::systemd::Notifier;
@@ -157,7 +157,8 @@ impl Supervisor {
                     Signal::Reload => self.begin_reload(),
                 },
                 Some(command) = self.commands.recv() => {
-                    if matches!(command, Command::Stop { .. }) {
+                    let runs = self.status.borrow().status == RunState::Running;
+                    if runs && matches!(command, Command::Stop { .. }) {
                         // Whoever stops an export doesn't want the next one for what was written before.
                         source.let_be();
                     }

@@ -244,9 +244,15 @@ fn driver() -> Option<PathBuf> {
     places.map(|place| place.join("chromedriver")).find(|place| place.is_file())
 }
 
-/// Starts the driver, and reads its port from what it says.
+/// Starts the driver. It picks a port for one kind of address, and gives up if somebody has the same of the other kind.
 #[track_caller]
 fn launch(driver: &Path, directory: &Path) -> (Child, u16) {
+    (0..5).find_map(|_| try_launch(driver, directory)).expect("the driver tells its port")
+}
+
+/// Starts the driver, and reads its port from what it says; `None` if it ends without a word of it.
+#[track_caller]
+fn try_launch(driver: &Path, directory: &Path) -> Option<(Child, u16)> {
     let log = format!("--log-path={}", directory.join("driver.log").display());
     // With the process that is noted, all that it has started goes, the browser included, if the kernel lets us.
     let mut command = if getuid().is_root() {
@@ -273,5 +279,9 @@ fn launch(driver: &Path, directory: &Path) -> (Child, u16) {
         let (_, port) = line.split_once("started successfully on port ")?;
         port.trim_end_matches('.').parse().ok()
     });
-    (child, port.expect("the driver tells its port"))
+    if port.is_none() {
+        // Its output has ended: so has it, or it is about to.
+        let (_killed, _ended) = (child.kill(), child.wait());
+    }
+    port.map(|port| (child, port))
 }

@@ -76,6 +76,9 @@ async fn send_some_updates(
     counted_on: usize,
 ) -> Result<(), Failure> {
     let (documents, encoded) = encode(way, rows, updates.iter().map(|&(at, _)| at), provenance, counted_on);
+    if encoded.is_empty() {
+        return Ok(());
+    }
     let seen: HashMap<usize, &Copy> = updates.iter().copied().collect();
     let slices = documents.slices()?;
     let commands: Vec<_> = encoded
@@ -92,7 +95,7 @@ async fn send_some_updates(
             })
         })
         .collect();
-    let bytes = documents.bytes();
+    let (bytes, counted_on) = (documents.bytes(), counted_on.max(documents.bytes()));
     let deadline = way.road.pace().deadline(commands.len(), counted_on);
     let outcomes = way.patiently(counted_on, bytes, way.target.update_within(deadline, &commands)).await?;
     (way.answered)(bytes);
@@ -143,7 +146,11 @@ async fn send_some_inserts(
     counted_on: usize,
 ) -> Result<(), Failure> {
     let (documents, encoded) = encode(way, rows, inserts.iter().copied(), provenance, counted_on);
+    if encoded.is_empty() {
+        return Ok(());
+    }
     let (bytes, slices) = (documents.bytes(), documents.slices()?);
+    let counted_on = counted_on.max(bytes);
     let deadline = way.road.pace().deadline(slices.len(), counted_on);
     let outcomes = way.patiently(counted_on, bytes, way.target.insert_within(deadline, &slices)).await?;
     drop(slices);

@@ -79,6 +79,9 @@ impl Exporter {
     }
 }
 
+/// Batches of a manual export that are looked up and recorded together at most: on a long way, each is sent after the other.
+const TOGETHER: usize = 10;
+
 /// A manual export keeps the batch size that it was asked for: that many rows are sent at a time. While the link and the
 /// server are quick, several such batches are looked up and recorded together.
 pub(super) fn limits(config: &Config, request: &RunRequest) -> Limits {
@@ -86,7 +89,7 @@ pub(super) fn limits(config: &Config, request: &RunRequest) -> Limits {
     let largest = usize::from(config.export.max_batch_size).max(asked);
     let (least, most, rows) = match request.trigger {
         Trigger::Automatic => (1, largest, largest),
-        Trigger::Manual => (asked, largest / asked * asked, asked),
+        Trigger::Manual => (asked, asked * (largest / asked).min(TOGETHER), asked),
     };
     Limits {
         least,

@@ -161,3 +161,23 @@ fn held_rows_take_their_duplicates_along_and_are_let_go_with_them() {
     assert_eq!(ledger.release().unwrap(), 3, "what is rejected, too");
     assert_eq!(counts(&ledger), [0, 1, 0, 0]);
 }
+
+#[test]
+fn duplicates_of_a_row_that_moved_are_pending_also_if_they_were_judged_in_its_batch() {
+    let mut ledger = ledger();
+    let leader = Row::number(1);
+    let mut moved = leader.record();
+    moved.moved = true;
+    let of = Some(Bson::ObjectId(moved.id));
+    let (before, beside) =
+        (Row { duplicate_of: of.clone(), ..Row::number(10) }, Row { duplicate_of: of, ..Row::number(20) });
+    record(&mut ledger, std::slice::from_ref(&before), 10).unwrap();
+    let standing = Standing { run: 1, progress: &Progress::default(), written_at: "" };
+    let batch = [beside.record(), moved.clone()];
+    assert_eq!(ledger.record(standing, &batch, Timestamp::from_millis(20)).unwrap(), 2);
+    assert!(ledger.entry(at(10)).unwrap().is_none() && ledger.entry(at(20)).unwrap().is_none());
+    // It is where it was when they are looked at again.
+    let batch = [before.record(), beside.record(), moved];
+    assert_eq!(ledger.record(standing, &batch, Timestamp::from_millis(30)).unwrap(), 0);
+    assert!(ledger.entry(at(10)).unwrap().is_some());
+}
