@@ -7,15 +7,19 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
+use tokio::time::timeout;
 
 /// Connections at a time. More than these wait in the kernel's queue if all have a request at work.
 pub(super) const PLACES: usize = 128;
 
 /// Requests at work at a time that may take long: what is answered at once finds a place beside them.
 pub(super) const AT_WORK: usize = 64;
+
+/// How often a newcomer looks for somebody who can leave.
+const AGAIN: Duration = Duration::from_millis(50);
 
 /// All places.
 #[derive(Debug, Default)]
@@ -63,7 +67,8 @@ impl Places {
             if let Some(seat) = self.try_take() {
                 return seat;
             }
-            freed.await;
+            // If all are at work, nobody is asked to leave: perhaps one of them is done by then.
+            let _freed_or_not = timeout(AGAIN, freed).await;
         }
     }
 
@@ -160,6 +165,26 @@ mod tests {
 
     fn is_leaving(seat: &Seat) -> bool {
         lock(&seat.place.state).is_leaving
+    }
+
+    #[tokio::test]
+    async fn a_newcomer_gets_the_place_of_one_who_was_at_work_when_it_came() {
+        let (places, mut seats) = full();
+        let at_work: Vec<_> = seats.iter().map(|seat| seat.place().work()).collect();
+        let newcomer = tokio::spawn({
+            let places = Arc::clone(&places);
+            async move { places.take().await }
+        });
+        // It has looked by now, and found everybody at work.
+        tokio::time::sleep(AGAIN / 5).await;
+        drop(at_work);
+        tokio::select! {
+            () = seats[0].place().leaving() => {}
+            () = seats[1].place().leaving() => panic!("the first one waits longest"),
+            () = tokio::time::sleep(Duration::from_secs(20)) => panic!("nobody is asked to leave"),
+        }
+        drop(seats.remove(0));
+        newcomer.await.expect("it finds a place");
     }
 
     #[test]
