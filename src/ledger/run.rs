@@ -57,9 +57,12 @@ impl Ledger {
     /// See [`LedgerError`].
     pub fn run_started(&mut self, start: &RunStart) -> Result<i64, LedgerError> {
         let transaction = self.begin()?;
+        // Documents that bear this id and an earlier time are those of another export: its id was lost with a ledger and
+        // given again. They are counted.
+        let before = Timestamp::from_millis(start.at.as_millis().saturating_sub(1)).to_string();
         transaction.execute(
-            "INSERT INTO run (export_id, trigger, started_at, state) VALUES (?1, ?2, ?3, 'running')",
-            params![start.export_id, start.trigger.as_str(), start.at.as_millis()],
+            "INSERT INTO run (export_id, trigger, started_at, state, recorded_to) VALUES (?1, ?2, ?3, 'running', ?4)",
+            params![start.export_id, start.trigger.as_str(), start.at.as_millis(), before],
         )?;
         let number = transaction.last_insert_rowid();
         transaction.execute("DELETE FROM run WHERE number <= ?1 - ?2", params![number, KEPT])?;

@@ -74,3 +74,15 @@ fn a_thousand_exports_are_remembered() {
     assert_eq!(ledger.history(u16::MAX, None).unwrap().len(), 1000);
     assert!(!ledger.knows_run("9").unwrap() && ledger.knows_run("10").unwrap());
 }
+
+#[test]
+fn an_export_that_got_nowhere_leaves_nothing_out_of_an_earlier_one_with_its_id() {
+    let mut ledger = Ledger::temporary().unwrap();
+    let at = Timestamp::from_millis(1_700_000_000_000);
+    let start = RunStart { at, ..start("export_20231114_221320") };
+    ledger.run_started(&start).unwrap();
+    let counted = ledger.counted_to(&start.export_id).unwrap().unwrap();
+    let leaves_out = |millis| counted.leaves_out(&Timestamp::from_millis(millis).to_string());
+    assert!(!leaves_out(at.as_millis() - 1) && !leaves_out(at.as_millis() - 999));
+    assert!(leaves_out(at.as_millis()) && leaves_out(at.as_millis() + 1));
+}
