@@ -1,0 +1,137 @@
+use super::*;
+
+const LIMITS: Limits = Limits {
+    least: 1,
+    first: 100,
+    most: 1_000,
+    rows: 1_000,
+    in_flight: 4,
+    deadline: Duration::from_secs(10),
+};
+
+fn ms(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+#[test]
+fn a_quick_link_is_filled_within_a_few_batches_and_never_beyond_the_limits() {
+    let mut pace = Pace::new(LIMITS);
+    assert_eq!((pace.window, pace.batch()), (1, 100));
+    for _ in 0..20 {
+        pace.delivered(true, ms(5));
+        pace.answered(pace.command(), ms(5));
+    }
+    assert_eq!((pace.window, pace.batch(), pace.command()), (4, 1_000, LARGEST_COMMAND));
+}
+
+#[test]
+fn a_batch_that_was_asked_for_keeps_its_size() {
+    let mut pace = Pace::new(Limits { least: 300, first: 300, most: 300, rows: 300, ..LIMITS });
+    pace.delivered(true, ms(1));
+    assert_eq!(pace.batch(), 300);
+    pace.missed(40_000);
+    pace.delivered(true, ms(9_000));
+    assert_eq!(pace.batch(), 300);
+    assert_eq!(pace.command(), 20_000, "it is sent in parts instead");
+}
+
+#[test]
+fn batches_that_are_sent_in_parts_are_put_together_only_as_long_as_that_saves_time() {
+    let mut pace = Pace::new(Limits { least: 100, rows: 100, ..LIMITS });
+    for _ in 0..10 {
+        // Everything is there already: a look-up, whatever its size.
+        pace.delivered(true, ms(200));
+    }
+    assert_eq!((pace.batch(), pace.rows()), (1_000, 100));
+    pace.broke_off();
+    for _ in 0..10 {
+        pace.broke_off();
+    }
+    assert_eq!(pace.batch(), 100, "no less than was asked for");
+    for _ in 0..10 {
+        let took = ms(100 + pace.batch() as u64);
+        pace.delivered(true, took);
+    }
+    assert_eq!(pace.batch(), 400);
+}
+
+#[test]
+fn what_never_makes_its_deadline_is_halved_down_to_one_row() {
+    let mut pace = Pace::new(LIMITS);
+    for _ in 0..40 {
+        let bytes = pace.command();
+        pace.missed(bytes);
+        pace.broke_off();
+    }
+    assert_eq!((pace.window, pace.batch(), pace.command()), (1, 1, 1));
+    for _ in 0..40 {
+        pace.answered(pace.command().max(600), ms(10));
+        pace.delivered(true, ms(10));
+    }
+    assert_eq!((pace.window, pace.batch()), (4, 1_000), "and grows again when the link is better");
+    assert!(pace.command() > 1_000_000);
+}
+
+#[test]
+fn a_large_row_is_given_more_time_each_time_and_a_small_one_never() {
+    let mut pace = Pace::new(LIMITS);
+    let row = 100 * 1024;
+    assert_eq!(pace.deadline(1, row), LIMITS.deadline);
+    for _ in 0..3 {
+        pace.missed(row);
+        pace.missed(600);
+    }
+    assert_eq!(pace.deadline(1, row), LIMITS.deadline * 8);
+    assert_eq!((pace.deadline(1, 600), pace.deadline(2, row)), (LIMITS.deadline, LIMITS.deadline));
+    for _ in 0..30 {
+        pace.missed(row);
+    }
+    assert_eq!(pace.deadline(1, row), LONGEST);
+    pace.answered(row, ms(100));
+    assert_eq!(pace.deadline(1, row), LIMITS.deadline, "the link is better");
+}
+
+#[test]
+fn on_a_slow_link_a_command_takes_a_part_of_its_deadline() {
+    let mut pace = Pace::new(LIMITS);
+    // 8 kB a second.
+    for _ in 0..20 {
+        let bytes = pace.command();
+        pace.answered(bytes, Duration::from_secs_f64(bytes as f64 / 8_000.0));
+    }
+    let takes = Duration::from_secs_f64(pace.command() as f64 / 8_000.0);
+    assert!(takes < ms(2_600) && takes > ms(500), "{takes:?}");
+}
+
+#[test]
+fn a_long_way_that_is_no_slow_one_is_found_out_with_one_command() {
+    let mut pace = Pace::new(LIMITS);
+    pace.answered(1_000, ms(100));
+    assert_eq!(pace.command(), FIRST_COMMAND, "a small one says little");
+    pace.answered(FIRST_COMMAND, ms(100));
+    assert_eq!(pace.command(), FIRST_COMMAND * 25 / 2, "as much as takes its part of the deadline");
+    pace.answered(FIRST_COMMAND, Duration::ZERO);
+    assert_eq!(pace.command(), LARGEST_COMMAND.min(FIRST_COMMAND * 25 / 2 * GROWTH));
+}
+
+#[test]
+fn a_server_that_suffers_gets_fewer_batches_at_a_time() {
+    let mut pace = Pace::new(LIMITS);
+    for _ in 0..10 {
+        pace.delivered(true, ms(20));
+    }
+    assert_eq!(pace.window, 4);
+    for _ in 0..3 {
+        pace.delivered(true, ms(2_000));
+    }
+    assert_eq!(pace.window, 1);
+}
+
+#[test]
+fn a_long_way_is_no_slow_link() {
+    let mut pace = Pace::new(LIMITS);
+    for _ in 0..10 {
+        pace.delivered(true, ms(600));
+    }
+    assert_eq!((pace.window, pace.batch()), (4, 1_000));
+}
