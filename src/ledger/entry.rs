@@ -5,6 +5,7 @@ use mongodb::bson::oid::ObjectId;
 use rusqlite::types::Value;
 use rusqlite::{OptionalExtension as _, Transaction, params};
 
+use super::remarked::Remarked;
 use super::run::set_progress;
 use super::{Ledger, LedgerError};
 use crate::record::ValueRef;
@@ -186,6 +187,7 @@ impl Ledger {
         batch: &[Record<'_>],
         now: Timestamp,
     ) -> Result<usize, LedgerError> {
+        self.stretch_log()?;
         let transaction = self.begin()?;
         set_progress(&transaction, standing.run, standing.progress)?;
         transaction
@@ -207,13 +209,15 @@ impl Ledger {
                  id = excluded.id, content = excluded.content, outcome = excluded.outcome, run = excluded.run",
             )?;
             let mut forget = transaction.prepare_cached("DELETE FROM remark WHERE position = ?1")?;
+            let mut remarked = Remarked::among(&transaction, batch)?;
             for record in batch {
                 let (id, outcome) = (record.id.bytes(), outcome_code(record.outcome));
                 enter.execute(params![record.position, id, record.content, outcome, standing.run])?;
-                if record.outcome == Outcome::Exported {
-                    forget.execute([record.position])?;
-                } else {
+                if record.outcome != Outcome::Exported {
                     remark_upon(&transaction, record, now)?;
+                    remarked.add(record.position);
+                } else if remarked.may_have(record.position) {
+                    forget.execute([record.position])?;
                 }
             }
         }

@@ -18,6 +18,7 @@ mod lock;
 mod open;
 mod rank;
 mod remark;
+mod remarked;
 mod run;
 mod store;
 

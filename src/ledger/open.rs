@@ -4,6 +4,7 @@
 //! program is never touched.
 
 use std::fs::{DirBuilder, OpenOptions};
+use std::ops::RangeInclusive;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -22,9 +23,10 @@ const APPLICATION_ID: i64 = 0x55_50_4c_4b;
 /// How long another process at the same file (the command line) is waited for.
 const BUSY: Duration = Duration::from_secs(2);
 
-/// The write-ahead log is carried over after this many pages of 4 KiB, and cut back to that size: on a small disk it
-/// may take no more than a small part. A batch takes a few pages.
-const WAL_PAGES: i64 = 64;
+/// The write-ahead log is carried over after so many pages of 4 KiB, and cut back to that size: half as many as the ledger
+/// has, within these bounds. On a small disk it takes a small part, and with a large ledger a page that is written by many
+/// batches is carried over once: of each row that is somebody's duplicate, one anywhere in an index.
+const WAL_PAGES: RangeInclusive<i64> = 64..=1024;
 
 const SCHEMA: &str = include_str!("schema.sql");
 
@@ -44,6 +46,8 @@ pub(super) struct LedgerFile {
     pub(super) path: PathBuf,
     device: u64,
     inode: u64,
+    /// After how many pages the write-ahead log is carried over.
+    wal_pages: i64,
 }
 
 impl Ledger {
@@ -164,8 +168,6 @@ impl Ledger {
         connection.pragma_update(None, "journal_mode", "wal")?;
         // A power cut may take the last entries with it: they are found again in MongoDB.
         connection.pragma_update(None, "synchronous", "normal")?;
-        connection.pragma_update(None, "wal_autocheckpoint", WAL_PAGES)?;
-        connection.pragma_update(None, "journal_size_limit", WAL_PAGES * 4096)?;
         connection.pragma_update(None, "cache_size", -1024)?;
         connection.pragma_update(None, "cell_size_check", true)?;
         connection.set_prepared_statement_cache_capacity(32);
@@ -176,13 +178,31 @@ impl Ledger {
             transaction.pragma_update(None, "user_version", VERSION)?;
             transaction.commit()?;
         }
-        Ok(Self { connection, file: Some(look_at(path)?) })
+        let mut ledger = Self { connection, file: Some(look_at(path)?) };
+        ledger.stretch_log()?;
+        Ok(ledger)
+    }
+
+    /// Sees to it that the write-ahead log may be as long as befits the ledger's size.
+    pub(super) fn stretch_log(&mut self) -> Result<(), LedgerError> {
+        let Some(file) = &mut self.file else { return Ok(()) };
+        let pages: i64 =
+            self.connection.prepare_cached("PRAGMA page_count")?.query_row([], |row| row.get(0))?;
+        let wanted = (pages / 2).clamp(*WAL_PAGES.start(), *WAL_PAGES.end());
+        // Each is a statement of its own: not for a page more or less.
+        if file.wal_pages == 0 || wanted > file.wal_pages + file.wal_pages / 8 || wanted < file.wal_pages / 2
+        {
+            self.connection.pragma_update(None, "wal_autocheckpoint", wanted)?;
+            self.connection.pragma_update(None, "journal_size_limit", wanted * 4096)?;
+            file.wal_pages = wanted;
+        }
+        Ok(())
     }
 }
 
 fn look_at(path: &Path) -> Result<LedgerFile, LedgerError> {
     let metadata = path.metadata().map_err(|source| LedgerError::File { path: path.to_owned(), source })?;
-    Ok(LedgerFile { path: path.to_owned(), device: metadata.dev(), inode: metadata.ino() })
+    Ok(LedgerFile { path: path.to_owned(), device: metadata.dev(), inode: metadata.ino(), wal_pages: 0 })
 }
 
 /// What a file holds.

@@ -1,6 +1,7 @@
 //! The ledger on real files, whatever is done to them.
 
 mod damage;
+mod growth;
 mod noise;
 mod remarks;
 mod runs;
