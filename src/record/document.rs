@@ -154,9 +154,12 @@ pub fn metadata(
 pub fn original_id(shape: &Shape, position: &Position, values: &[ValueRef<'_>]) -> String {
     match (shape.key.as_slice(), position) {
         ([], Position::Rowid(rowid)) => rowid.to_string(),
-        ([column], _) => match shown(values[*column]) {
-            serde_json::Value::String(text) => text,
-            other => other.to_string(),
+        ([column], _) => match values[*column] {
+            ValueRef::Integer(key) => key.to_string(),
+            other => match shown(other) {
+                serde_json::Value::String(text) => text,
+                shown => shown.to_string(),
+            },
         },
         (columns, _) => {
             columns.iter().map(|&column| shown(values[column])).collect::<serde_json::Value>().to_string()

@@ -4,9 +4,11 @@
 //! next version: `YYYY-MM-DD`, a space or `T`, `HH:MM`, then optional `:SS`, an optional fraction, and `Z`, an
 //! offset `±HH:MM` or nothing (which is UTC). RFC 3339 and SQLite's own date functions write such texts.
 
+use std::ops::Range;
+
 use jiff::Timestamp;
 use jiff::civil::DateTime;
-use jiff::tz::TimeZone;
+use jiff::tz::Offset;
 use mongodb::bson::Bson;
 
 use super::ValueRef;
@@ -63,13 +65,30 @@ pub(super) fn parse(text: &str) -> Option<Timestamp> {
     let fraction_reads = (1..=9).contains(&fraction.len()) && fraction.bytes().all(|b| b.is_ascii_digit());
     let zone_reads = matches!(zone, "" | "Z") || (zone.len() == 6 && shaped(&zone[1..], "00:00"));
     (clock_reads && fraction_reads && zone_reads).then_some(())?;
-    let civil: DateTime = format!("{date}T{time}").parse().ok()?;
-    let utc = civil.to_zoned(TimeZone::UTC).ok()?.timestamp();
+    let utc = Offset::UTC.to_timestamp(civil(date, clock, fraction)?).ok()?;
     let Some(offset) = zone.strip_prefix(['+', '-']) else { return Some(utc) };
     let (hours, minutes) = (offset[..2].parse::<i64>().ok()?, offset[3..].parse::<i64>().ok()?);
     (hours < 24 && minutes < 60).then_some(())?;
     let east = if zone.starts_with('+') { 1 } else { -1 };
     Timestamp::from_millisecond(utc.as_millisecond() - east * (hours * 60 + minutes) * 60_000).ok()
+}
+
+/// The date and time that texts of the right shape tell, if there is one. A leap second is taken for the second before it.
+fn civil(date: &str, clock: &str, fraction: &str) -> Option<DateTime> {
+    let small = |text: &str, digits: Range<usize>| text.get(digits)?.parse::<i8>().ok();
+    let second = if clock.len() > 5 { small(clock, 6..8)? } else { 0 };
+    let billionth = fraction.bytes().chain(std::iter::repeat(b'0')).take(9);
+    let nanosecond = billionth.fold(0, |number, digit| number * 10 + i32::from(digit - b'0'));
+    DateTime::new(
+        date.get(..4)?.parse().ok()?,
+        small(date, 5..7)?,
+        small(date, 8..10)?,
+        small(clock, 0..2)?,
+        small(clock, 3..5)?,
+        if second == 60 { 59 } else { second },
+        nanosecond,
+    )
+    .ok()
 }
 
 /// Whether the text has a digit where the form has `0`, and the form's own character elsewhere.
@@ -80,6 +99,9 @@ fn shaped(text: &str, form: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use jiff::tz::TimeZone;
+    use proptest::prelude::*;
+
     use super::*;
 
     fn seconds(text: &str) -> Option<u32> {
@@ -127,6 +149,25 @@ mod tests {
             assert_eq!(seconds(text), None, "{text}");
         }
         assert_eq!(created_seconds(ValueRef::Integer(1_698_400_800)), None);
+    }
+
+    #[test]
+    fn a_leap_second_is_the_second_before_it() {
+        assert_eq!(seconds("2016-12-31T23:59:60Z"), seconds("2016-12-31T23:59:59Z"));
+        assert_eq!(seconds("2016-12-31T23:59:61Z"), None);
+    }
+
+    proptest! {
+        /// The texts decide about `_id`s: what the library reads in them is what is read here.
+        #[test]
+        fn a_time_is_what_the_library_reads(
+            date in "[0-9]{3}[0-9]-[01][0-9]-[0-3][0-9]",
+            time in "[0-2][0-9]:[0-6][0-9](:[0-6][0-9](\\.[0-9]{1,9})?)?",
+        ) {
+            let theirs = format!("{date}T{time}").parse::<DateTime>().ok();
+            let theirs = theirs.and_then(|civil| civil.to_zoned(TimeZone::UTC).ok());
+            prop_assert_eq!(parse(&format!("{date} {time}")), theirs.map(|zoned| zoned.timestamp()));
+        }
     }
 
     #[test]

@@ -16,9 +16,6 @@ mod tag {
     pub(super) const SHORT_BLOB: u8 = 6;
 }
 
-/// The most bytes that stand before a value's own.
-const HEAD: usize = 9;
-
 /// A row's values in one piece of memory.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PackedRow(Box<[u8]>);
@@ -27,7 +24,8 @@ impl PackedRow {
     /// Copies the values.
     #[must_use]
     pub fn pack<'a>(values: impl Iterator<Item = ValueRef<'a>> + Clone) -> Self {
-        let length = values.clone().map(|value| HEAD + value.weight()).sum();
+        // To the byte: memory that is given back afterwards would be moved.
+        let length = values.clone().map(packed_length).sum();
         let mut bytes = Vec::with_capacity(length);
         for value in values {
             match value {
@@ -57,6 +55,17 @@ impl PackedRow {
     #[must_use]
     pub fn values(&self) -> Values<'_> {
         Values(&self.0)
+    }
+}
+
+/// The bytes that a value takes.
+fn packed_length(value: ValueRef<'_>) -> usize {
+    match value {
+        ValueRef::Null => 1,
+        ValueRef::Integer(_) | ValueRef::Real(_) => 9,
+        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => {
+            bytes.len() + if u8::try_from(bytes.len()).is_ok() { 2 } else { 9 }
+        }
     }
 }
 
@@ -142,6 +151,8 @@ mod tests {
         #[test]
         fn what_is_unpacked_is_what_was_packed(values in proptest::collection::vec(value(), 0..20)) {
             let packed = PackedRow::pack(values.iter().map(Value::as_ref));
+            let length: usize = values.iter().map(|value| packed_length(value.as_ref())).sum();
+            prop_assert_eq!(packed.weight(), length);
             let unpacked: Vec<Value> = packed.values().map(ValueRef::to_owned).collect();
             // Compared as bits: of numbers that are none, every one is another.
             prop_assert_eq!(PackedRow::pack(unpacked.iter().map(Value::as_ref)), packed);
