@@ -16,15 +16,32 @@ pub type HashedSet<K> = HashSet<K, BuildHasherDefault<Folded>>;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Folded(u64);
 
+impl Folded {
+    #[inline]
+    fn fold(&mut self, eight: u64) {
+        self.0 = self.0.rotate_left(32) ^ eight;
+    }
+}
+
 impl Hasher for Folded {
-    fn write(&mut self, bytes: &[u8]) {
-        for part in bytes.chunks(8) {
+    #[inline]
+    fn write(&mut self, mut bytes: &[u8]) {
+        while let Some((eight, rest)) = bytes.split_first_chunk() {
+            self.fold(u64::from_le_bytes(*eight));
+            bytes = rest;
+        }
+        if !bytes.is_empty() {
             let mut eight = [0; 8];
-            eight[..part.len()].copy_from_slice(part);
-            self.0 = self.0.rotate_left(32) ^ u64::from_le_bytes(eight);
+            eight[..bytes.len()].copy_from_slice(bytes);
+            self.fold(u64::from_le_bytes(eight));
         }
     }
 
+    /// Lengths: all keys of a map have the same.
+    #[inline]
+    fn write_usize(&mut self, _length: usize) {}
+
+    #[inline]
     fn finish(&self) -> u64 {
         // The golden ratio's bits: an `_id` may begin with a time, and a table looks at both ends of the number.
         self.0.wrapping_mul(0x9e37_79b9_7f4a_7c15)

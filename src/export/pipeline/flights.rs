@@ -12,6 +12,7 @@ use mongodb::bson::Bson;
 use mongodb::bson::oid::ObjectId;
 use tokio::sync::watch;
 
+use super::sieve::Sieve;
 use crate::export::candidate::Candidate;
 use crate::hashed::{HashedMap, HashedSet};
 
@@ -22,8 +23,10 @@ pub(in crate::export) struct Marks {
     /// Of all its rows.
     all: Arc<HashedSet<ObjectId>>,
     /// Of the rows about which nothing is decided.
-    ids: HashedSet<ObjectId>,
+    ids: Arc<HashedSet<ObjectId>>,
     keys: HashedSet<[u8; 16]>,
+    /// The same, for a quick answer.
+    sieve: Sieve,
     /// Whom it has inserted, by duplicate key.
     inserted: HashedMap<[u8; 16], ObjectId>,
     /// Once all of its rows are decided: the first batch that took off afterwards.
@@ -32,9 +35,24 @@ pub(in crate::export) struct Marks {
 
 impl Marks {
     fn new(number: u64, candidates: &[Candidate]) -> Self {
-        let ids: HashedSet<_> = candidates.iter().map(|candidate| candidate.id).collect();
-        let keys = candidates.iter().filter_map(|candidate| candidate.duplicate_key).collect();
-        Self { number, all: Arc::new(ids.clone()), ids, keys, ..Self::default() }
+        let marks = Self { number, ..Self::default() }.about(candidates.iter());
+        Self { all: Arc::clone(&marks.ids), ..marks }
+    }
+
+    /// The same, where nothing is decided about these rows, but about all others.
+    fn about<'c>(self, undecided: impl Iterator<Item = &'c Candidate>) -> Self {
+        let (mut ids, mut keys, mut sieve) = (HashedSet::default(), HashedSet::default(), Sieve::default());
+        ids.reserve(undecided.size_hint().0);
+        keys.reserve(undecided.size_hint().0);
+        for candidate in undecided {
+            ids.insert(candidate.id);
+            sieve.add(&candidate.id.bytes());
+            if let Some(key) = candidate.duplicate_key {
+                keys.insert(key);
+                sieve.add(&key);
+            }
+        }
+        Self { ids: Arc::new(ids), keys, sieve, ..self }
     }
 
     /// The batch's place in the order.
@@ -49,12 +67,13 @@ impl Marks {
 
     /// Whether it may write this document.
     pub(in crate::export) fn has_id(&self, id: &ObjectId) -> bool {
-        self.ids.contains(id)
+        self.sieve.may_have(&id.bytes()) && self.ids.contains(id)
     }
 
     /// Whether it may write the row's document, or another of the same person.
     pub(in crate::export) fn concerns(&self, candidate: &Candidate) -> bool {
-        self.has_id(&candidate.id) || candidate.duplicate_key.is_some_and(|key| self.keys.contains(&key))
+        let is_his = |key: [u8; 16]| self.sieve.may_have(&key) && self.keys.contains(&key);
+        self.has_id(&candidate.id) || candidate.duplicate_key.is_some_and(is_his)
     }
 }
 
@@ -108,12 +127,10 @@ impl Flights {
         undecided: impl Iterator<Item = &'c Candidate>,
         inserted: HashedMap<[u8; 16], ObjectId>,
     ) {
-        let (mut ids, mut keys) = (HashedSet::default(), HashedSet::default());
-        for candidate in undecided {
-            ids.insert(candidate.id);
-            keys.extend(candidate.duplicate_key);
-        }
-        self.change(number, |marks| Marks { ids, keys, inserted, ..marks.clone() });
+        self.change(number, |marks| {
+            let (all, settled) = (Arc::clone(&marks.all), marks.settled);
+            Marks { number, all, inserted, settled, ..Marks::default() }.about(undecided)
+        });
     }
 
     /// It is known of each row of this batch what became of it; these keys were inserted.

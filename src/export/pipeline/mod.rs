@@ -15,6 +15,7 @@ mod packet;
 mod reading;
 mod recording;
 mod road;
+mod sieve;
 
 use std::sync::Arc;
 
