@@ -7,8 +7,9 @@ use mongodb::bson::raw::{RawDocument, RawDocumentBuf};
 use mongodb::bson::{Bson, RawBsonRef, doc};
 
 use super::Target;
-use super::insert::{MAX_DOCUMENT_BYTES, Verb};
+use super::insert::MAX_DOCUMENT_BYTES;
 use super::slices::Written;
+use super::write::Verb;
 use crate::report::{Failure, Reason};
 
 /// A statement of more bytes doesn't fit into a command.

@@ -1,7 +1,9 @@
 //! Commands with many documents: how many go into one, and how they are put there.
 
+use std::io::Write as _;
 use std::ops::Range;
 
+use mongodb::bson::cstr;
 use mongodb::bson::raw::{CStr, RawDocument, RawDocumentBuf};
 
 use crate::report::{Failure, Reason};
@@ -23,31 +25,63 @@ pub fn chunks<T>(items: &[T], limit: usize, bytes: impl Fn(&T) -> usize) -> Vec<
     parts
 }
 
-/// Documents in one piece of memory.
-#[derive(Clone, Debug, Default)]
+/// The types of an element.
+const DOCUMENT: u8 = 3;
+const ARRAY: u8 = 4;
+
+/// Around a document in an array: type, number and end of name.
+const AROUND_EACH: usize = 10;
+
+/// Around the array: the command's own fields, without the collection's name.
+const AROUND_ALL: usize = 256;
+
+/// Documents in one piece of memory: that of the command which inserts them, so that it is sent without another copy.
+#[derive(Clone, Debug)]
 pub struct Documents {
-    bytes: Vec<u8>,
-    /// Where each of them ends.
-    ends: Vec<usize>,
+    /// The command as far as it goes: its array isn't ended.
+    command: Vec<u8>,
+    /// Where the array begins.
+    array: usize,
+    /// Where each of them stands.
+    places: Vec<Range<usize>>,
+    /// Of all of them.
+    bytes: usize,
 }
 
 impl Documents {
-    /// Room for so many bytes.
-    #[must_use]
-    pub fn with_capacity(bytes: usize) -> Self {
-        Self { bytes: Vec::with_capacity(bytes), ends: Vec::new() }
+    /// None yet, and room for so many of so many bytes together.
+    pub(super) fn with_capacity(collection: &str, count: usize, bytes: usize) -> Self {
+        let mut head = RawDocumentBuf::new();
+        head.append(cstr!("insert"), collection);
+        let mut command = head.into_bytes();
+        command.reserve_exact(bytes + count * AROUND_EACH + AROUND_ALL);
+        let array = begin_array(&mut command, cstr!("documents"));
+        Self { command, array, places: Vec::with_capacity(count), bytes: 0 }
     }
 
     /// Adds a copy.
     pub fn push(&mut self, document: &RawDocument) {
-        self.bytes.extend_from_slice(document.as_bytes());
-        self.ends.push(self.bytes.len());
+        let start = push_document(&mut self.command, self.places.len(), document);
+        self.places.push(start..self.command.len());
+        self.bytes += document.as_bytes().len();
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.places.is_empty()
     }
 
     /// The bytes of all of them.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.bytes.len()
+        self.bytes
     }
 
     /// Each of them, in their order.
@@ -55,12 +89,49 @@ impl Documents {
     /// # Errors
     /// None that can happen: they were documents before.
     pub fn slices(&self) -> Result<Vec<&RawDocument>, Failure> {
-        let starts = std::iter::once(0).chain(self.ends.iter().copied());
-        let slices =
-            starts.zip(&self.ends).map(|(start, end)| RawDocument::from_bytes(&self.bytes[start..*end]));
+        let slices = self.places.iter().map(|place| RawDocument::from_bytes(&self.command[place.clone()]));
         let slices: Result<_, _> = slices.collect();
         slices.map_err(|_| Failure::new(Reason::Server, "a document can't be read back"))
     }
+
+    /// The command that inserts them, to which fields may be added.
+    pub(super) fn into_command(mut self) -> Option<RawDocumentBuf> {
+        end_array(&mut self.command, self.array)?;
+        RawDocumentBuf::from_bytes(self.command).ok()
+    }
+}
+
+/// Begins an array as a document's last element; answers where.
+fn begin_array(document: &mut Vec<u8>, name: &CStr) -> usize {
+    // Its end comes later.
+    document.pop();
+    document.push(ARRAY);
+    document.extend_from_slice(name.as_str().as_bytes());
+    document.push(0);
+    let array = document.len();
+    document.extend_from_slice(&[0; 4]);
+    array
+}
+
+/// Adds an element to the array; answers where the document in it begins.
+fn push_document(command: &mut Vec<u8>, number: usize, document: &RawDocument) -> usize {
+    command.push(DOCUMENT);
+    // A vector takes whatever is written.
+    let _infallible = write!(command, "{number}\0");
+    let start = command.len();
+    command.extend_from_slice(document.as_bytes());
+    start
+}
+
+/// Ends the array, and the document that it is the last element of; `None` if it is longer than BSON can tell.
+fn end_array(document: &mut Vec<u8>, array: usize) -> Option<()> {
+    document.push(0);
+    let length = i32::try_from(document.len() - array).ok()?;
+    document[array..array + 4].copy_from_slice(&length.to_le_bytes());
+    document.push(0);
+    let length = i32::try_from(document.len()).ok()?;
+    document[..4].copy_from_slice(&length.to_le_bytes());
+    Some(())
 }
 
 /// The command with these documents as its last element. They are copied once: a batch may have megabytes.
@@ -69,41 +140,20 @@ pub(super) fn with_array(
     name: &CStr,
     documents: &[&RawDocument],
 ) -> Option<RawDocumentBuf> {
-    /// The type of an element.
-    const DOCUMENT: u8 = 3;
-    const ARRAY: u8 = 4;
-    /// Around the array: type and end of name, its length and end, the command's end. Around each document: type, number
-    /// and end of name.
-    const AROUND: usize = 8;
-    const EACH: usize = 10;
-    let bytes: usize = documents.iter().map(|document| document.as_bytes().len() + EACH).sum();
+    let bytes: usize = documents.iter().map(|document| document.as_bytes().len() + AROUND_EACH).sum();
     let mut encoded = command.into_bytes();
-    encoded.reserve_exact(bytes + name.as_str().len() + AROUND);
-    // Its end comes later.
-    encoded.pop();
-    encoded.push(ARRAY);
-    encoded.extend_from_slice(name.as_str().as_bytes());
-    encoded.push(0);
-    let array = encoded.len();
-    encoded.extend_from_slice(&[0; 4]);
+    encoded.reserve_exact(bytes + AROUND_ALL);
+    let array = begin_array(&mut encoded, name);
     for (number, document) in documents.iter().enumerate() {
-        encoded.push(DOCUMENT);
-        encoded.extend_from_slice(number.to_string().as_bytes());
-        encoded.push(0);
-        encoded.extend_from_slice(document.as_bytes());
+        push_document(&mut encoded, number, document);
     }
-    encoded.push(0);
-    let length = i32::try_from(encoded.len() - array).ok()?;
-    encoded[array..array + 4].copy_from_slice(&length.to_le_bytes());
-    encoded.push(0);
-    let length = i32::try_from(encoded.len()).ok()?;
-    encoded[..4].copy_from_slice(&length.to_le_bytes());
+    end_array(&mut encoded, array)?;
     RawDocumentBuf::from_bytes(encoded).ok()
 }
 
 #[cfg(test)]
 mod tests {
-    use mongodb::bson::{Document, cstr, doc};
+    use mongodb::bson::{Document, doc};
 
     use super::*;
 
@@ -118,6 +168,26 @@ mod tests {
             let list: Vec<Document> = rows.iter().map(|row| Document::try_from(*row).unwrap()).collect();
             let expected = doc! { "insert": "c", "ordered": false, "documents": list };
             assert_eq!(encoded, RawDocumentBuf::try_from(&expected).unwrap());
+        }
+    }
+    #[test]
+    fn documents_are_encoded_in_the_command_that_inserts_them() {
+        let rows: Vec<_> =
+            (0..12).map(|i| RawDocumentBuf::try_from(&doc! { "_id": i, "a": "b" }).unwrap()).collect();
+        for rows in [&rows[..], &rows[..1], &[]] {
+            let mut documents = Documents::with_capacity("c", rows.len(), 0);
+            rows.iter().for_each(|row| documents.push(row));
+            assert_eq!((documents.len(), documents.is_empty()), (rows.len(), rows.is_empty()));
+            assert_eq!(documents.bytes(), rows.iter().map(|row| row.as_bytes().len()).sum::<usize>());
+            assert_eq!(
+                documents.slices().unwrap(),
+                rows.iter().map(AsRef::as_ref).collect::<Vec<&RawDocument>>()
+            );
+            let mut command = documents.into_command().unwrap();
+            command.append(cstr!("ordered"), false);
+            let list: Vec<Document> = rows.iter().map(|row| Document::try_from(row).unwrap()).collect();
+            let expected = doc! { "insert": "c", "documents": list, "ordered": false };
+            assert_eq!(command, RawDocumentBuf::try_from(&expected).unwrap());
         }
     }
 }

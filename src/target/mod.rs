@@ -24,6 +24,7 @@ mod survey;
 mod tls;
 mod update;
 mod ways;
+mod write;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -10,8 +10,9 @@ use mongodb::bson::oid::ObjectId;
 use mongodb::bson::raw::{CString, RawArrayBuf, RawBson, RawDocument, RawDocumentBuf};
 use mongodb::bson::{Bson, RawBsonRef, cstr, rawdoc};
 
-use super::insert::{InsertOutcome, MAX_DOCUMENT_BYTES, Verb};
+use super::insert::{InsertOutcome, MAX_DOCUMENT_BYTES};
 use super::lookup::is_plain;
+use super::write::Verb;
 use super::{Copy, Target};
 use crate::report::{Failure, Reason};
 

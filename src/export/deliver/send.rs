@@ -33,7 +33,8 @@ fn encode(
     bytes: usize,
 ) -> (Documents, Vec<usize>) {
     let mut encoder = Encoder::new(&way.rules.shape, provenance, MAX_DOCUMENT_BYTES);
-    let (mut documents, mut encoded) = (Documents::with_capacity(bytes), Vec::new());
+    let count = places.size_hint().0;
+    let (mut documents, mut encoded) = (way.target.room_for(count, bytes), Vec::with_capacity(count));
     for at in places {
         let row = &mut rows[at];
         let Candidate { id, key, content, row: Ok(values), .. } = row.candidate else { continue };
@@ -149,12 +150,12 @@ async fn send_some_inserts(
     if encoded.is_empty() {
         return Ok(());
     }
-    let (bytes, slices) = (documents.bytes(), documents.slices()?);
+    let bytes = documents.bytes();
     let counted_on = counted_on.max(bytes);
-    let deadline = way.road.pace().deadline(slices.len(), counted_on);
-    let outcomes = way.patiently(counted_on, bytes, way.target.insert_within(deadline, &slices)).await?;
-    drop(slices);
-    drop(documents);
+    let deadline = way.road.pace().deadline(documents.len(), counted_on);
+    let again = || encode(way, rows, encoded.iter().copied(), provenance, bytes).0;
+    let insert = way.target.insert_within(deadline, documents, again);
+    let outcomes = way.patiently(counted_on, bytes, insert).await?;
     (way.answered)(bytes);
     for (at, outcome) in encoded.into_iter().zip(outcomes) {
         let row = &mut rows[at];
