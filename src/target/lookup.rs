@@ -235,20 +235,33 @@ impl Target {
     }
 }
 
+/// In one pass over its elements: a field is looked for from the start each time.
 fn copy(document: &RawDocument, updated_column: Option<&str>) -> Copy {
+    let value = |found: RawBsonRef<'_>| Bson::try_from(found).unwrap_or(Bson::Null);
+    let updated = updated_column.and_then(|column| document.get(column).ok().flatten());
+    let (mut content, mut duplicate_key) = (Bson::Null, None);
+    let (mut inserted_by, mut inserted_at, mut updated_by, mut updated_at) = (None, None, None, None);
     let metadata = document.get_document("export_metadata").ok();
-    let text = |name| metadata.and_then(|metadata| metadata.get_str(name).ok()).map(str::to_owned);
-    let value = |found: Option<RawBsonRef<'_>>| found.and_then(|value| Bson::try_from(value).ok());
-    let content = value(metadata.and_then(|metadata| metadata.get("content").ok().flatten()));
-    let updated = value(updated_column.and_then(|column| document.get(column).ok().flatten()));
+    for (name, found) in metadata.into_iter().flatten().map_while(Result::ok) {
+        let text = || found.as_str().map(str::to_owned);
+        match name.as_str() {
+            "content" => content = value(found),
+            "export_id" => inserted_by = text(),
+            "exported_at" => inserted_at = text(),
+            "updated_by" => updated_by = text(),
+            "updated_at" => updated_at = text(),
+            "duplicate_key" => {
+                duplicate_key = found.as_binary().and_then(|binary| binary.bytes.try_into().ok());
+            }
+            _ => {}
+        }
+    }
     Copy {
-        content: content.unwrap_or(Bson::Null),
-        updated: updated.unwrap_or(Bson::Null),
-        inserted_by: text("export_id").zip(text("exported_at")),
-        updated_by: text("updated_by").zip(text("updated_at")),
-        duplicate_key: metadata
-            .and_then(|metadata| metadata.get_binary("duplicate_key").ok())
-            .and_then(|binary| binary.bytes.try_into().ok()),
+        content,
+        updated: updated.map_or(Bson::Null, value),
+        inserted_by: inserted_by.zip(inserted_at),
+        updated_by: updated_by.zip(updated_at),
+        duplicate_key,
     }
 }
 
