@@ -166,6 +166,7 @@ mod tests {
             duplicate_key: person.map(|person| [person; 16]),
             row: Err(Refusal::TooLarge),
             bytes: 0,
+            grown: 0,
             known: false,
             unchanged: false,
         }
