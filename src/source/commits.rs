@@ -7,6 +7,7 @@ use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
+use super::locks::leaving_locks;
 use super::stamp::beside;
 
 /// Where the log's index says how far it is valid (SQLite's walformat.html, 2.1): the number of valid frames, the size
@@ -22,19 +23,50 @@ pub(super) struct LastCommit([u8; LENGTH]);
 impl LastCommit {
     /// The last one now, if the database of this path has a log in use. Blocks.
     pub(super) fn of(path: &Path) -> Option<Self> {
-        let index = File::open(beside(&path.canonicalize().ok()?, "-shm")).ok()?;
-        let mut bytes = [0; LENGTH];
-        // Read without a lock: what is caught in mid-change is another answer, as it should be.
-        index.read_exact_at(&mut bytes, OFFSET).ok()?;
-        Some(Self(bytes))
+        let index = beside(&path.canonicalize().ok()?, "-shm");
+        leaving_locks(|| {
+            let mut bytes = [0; LENGTH];
+            // Without a lock: what is caught in mid-change is another answer, as it should be.
+            File::open(index).and_then(|index| index.read_exact_at(&mut bytes, OFFSET)).ok()?;
+            Some(Self(bytes))
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::MetadataExt as _;
+
     use rusqlite::Connection;
 
     use super::*;
+
+    /// The locks on a file, as the kernel tells them.
+    fn locks(file: &Path) -> Vec<String> {
+        let inode = format!(":{} ", std::fs::metadata(file).unwrap().ino());
+        let all = std::fs::read_to_string("/proc/locks").unwrap();
+        // Without their numbers.
+        let ours = all.lines().filter(|line| line.contains(&inode)).filter_map(|line| line.split_once(": "));
+        ours.map(|(_, lock)| lock.to_owned()).collect()
+    }
+
+    #[test]
+    fn a_read_in_progress_keeps_its_locks() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("app.db");
+        let reader = Connection::open(&path).unwrap();
+        reader
+            .execute_batch("PRAGMA journal_mode = wal; CREATE TABLE t (x); BEGIN; SELECT * FROM t")
+            .unwrap();
+        let index = beside(&path, "-shm");
+        let held = locks(&index);
+        assert!(!held.is_empty());
+        assert!(LastCommit::of(&path).is_some());
+        assert_eq!(locks(&index), held);
+        // Any other look at it would not do.
+        drop(File::open(&index).unwrap());
+        assert!(locks(&index).is_empty());
+    }
 
     #[test]
     fn a_commit_in_the_log_is_told_and_what_readers_and_writers_do_beside_it_is_not() {
