@@ -20,8 +20,10 @@ pub(super) struct Candidate {
     pub(super) duplicate_key: Option<[u8; 16]>,
     /// What of it arrives, or why it has no document. Let go once it is delivered.
     pub(super) row: Result<PackedRow, Refusal>,
-    /// The bytes of its document, roughly.
+    /// The bytes of its document, roughly, but not fewer than it will have.
     pub(super) bytes: usize,
+    /// How many of them conversions may have added.
+    pub(super) grown: usize,
     /// Whether the ledger knows it as exported, with whatever content.
     pub(super) known: bool,
     /// Whether the ledger knows it as exported, and all the same as it is now.
@@ -34,12 +36,13 @@ impl Candidate {
         self.row.as_ref().map_or_else(|_| Vec::new(), |row| row.values().collect())
     }
 
-    /// The memory that it takes, roughly, until it is delivered: of the batches in flight, half may be encoded.
+    /// The memory that it takes, roughly, until it is delivered: of the batches in flight, half may be encoded. What
+    /// conversions add counts whole: of a list of numbers in a short text, that is nearly all.
     pub(super) fn memory(&self) -> usize {
         /// What is known of it beside its values and its key.
         const AROUND: usize = 200;
         let packed = self.row.as_ref().map_or(0, PackedRow::weight);
-        (AROUND + self.key.len() + packed).max(self.bytes / 2)
+        (AROUND + self.key.len() + packed).max(self.bytes.midpoint(self.grown))
     }
 
     /// Lets go what only the delivery needs.
@@ -76,4 +79,29 @@ pub(super) enum Verdict {
         /// Why; quotes nothing.
         detail: String,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_conversions_add_counts_whole_and_of_the_rest_half() {
+        let row = |bytes, grown| Candidate {
+            position: Value::Null,
+            key: String::new(),
+            id: ObjectId::from_bytes([0; 12]),
+            content: [0; 16],
+            duplicate_key: None,
+            row: Ok(PackedRow::default()),
+            bytes,
+            grown,
+            known: false,
+            unchanged: false,
+        };
+        assert_eq!(row(10_000, 0).memory(), 5_000);
+        assert_eq!(row(10_000, 9_000).memory(), 9_500);
+        assert_eq!(row(usize::MAX, usize::MAX).memory(), usize::MAX);
+        assert!(row(0, 0).memory() > 0);
+    }
 }

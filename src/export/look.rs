@@ -1,9 +1,10 @@
 //! The looks of an automatic pass: at the table's tail, and at all of it.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::exporter::Exporter;
-use super::pass::{Depth, PassEnd, PassError};
+use super::pass::{Depth, PassEnd, PassError, blocking};
 use super::pipeline::Leg;
 use super::run::Run;
 use super::scan::Scope;
@@ -82,6 +83,12 @@ impl Exporter {
                 Leg::Done => {
                     let spent = opened.scan.as_ref().map_or(Duration::ZERO, |scan| scan.spent);
                     self.comparisons.done(Instant::now(), spent);
+                    let store = Arc::clone(&self.store);
+                    blocking(move || {
+                        store.compared();
+                        Ok::<_, PassError>(())
+                    })
+                    .await?;
                     return Ok(Leg::Done);
                 }
             }

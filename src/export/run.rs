@@ -2,7 +2,8 @@
 //!
 //! What holds: each row that an export writes is counted once, over all exports together, in the same transaction that
 //! records it. A row whose reply was lost is counted by the export that finds it: its copy says which export wrote it and
-//! when, and the ledger says how far that export has counted, and whether the row was recorded since.
+//! when, and the ledger says how far that export has counted, and whether the row was recorded since. What holds if the
+//! ledger is lost in between is told in its `counted` module.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;

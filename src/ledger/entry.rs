@@ -2,17 +2,14 @@
 
 use mongodb::bson::Bson;
 use mongodb::bson::oid::ObjectId;
-use rusqlite::types::Value;
-use rusqlite::{OptionalExtension as _, Transaction, params};
+use rusqlite::{OptionalExtension as _, params};
 
+use super::remark::remark_upon;
 use super::remarked::Remarked;
 use super::run::set_progress;
 use super::{Ledger, LedgerError};
 use crate::record::ValueRef;
 use crate::report::{Outcome, Progress, Timestamp};
-
-/// An `_id` that takes more bytes than this as extended JSON isn't kept.
-const LONGEST_ID: usize = 1024;
 
 /// What is remembered of a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -235,35 +232,6 @@ impl Ledger {
     }
 }
 
-/// Remembers what there is to tell of a row that isn't in the collection.
-pub(super) fn remark_upon(
-    transaction: &Transaction<'_>,
-    record: &Record<'_>,
-    now: Timestamp,
-) -> Result<(), LedgerError> {
-    transaction
-        .prepare_cached(
-            // Another id: another row stands here now, with a history of its own.
-            "INSERT INTO remark VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 1, ?8, ?8) ON CONFLICT DO UPDATE SET
-             attempts = CASE WHEN id = excluded.id THEN attempts + 1 ELSE 1 END,
-             first_at = CASE WHEN id = excluded.id THEN first_at ELSE excluded.first_at END,
-             id = excluded.id, key = excluded.key, outcome = excluded.outcome, code = excluded.code,
-             detail = excluded.detail, duplicate_of = excluded.duplicate_of,
-             last_at = excluded.last_at",
-        )?
-        .execute(params![
-            record.position,
-            record.id.bytes(),
-            record.key,
-            outcome_code(record.outcome),
-            record.code,
-            record.detail,
-            record.duplicate_of.and_then(stored_id),
-            now.as_millis(),
-        ])?;
-    Ok(())
-}
-
 /// Codes that differ in four bits from each other: one that is flipped gives none of them.
 pub(super) fn outcome_code(outcome: Outcome) -> i64 {
     match outcome {
@@ -276,32 +244,4 @@ pub(super) fn outcome_code(outcome: Outcome) -> i64 {
 
 pub(super) fn outcome_of(code: i64) -> Option<Outcome> {
     Outcome::ALL.into_iter().find(|outcome| outcome_code(*outcome) == code)
-}
-
-/// An `_id` as it is kept: an ObjectId by its bytes, another one as extended JSON; `None` if that is long.
-fn stored_id(id: &Bson) -> Option<Value> {
-    match id {
-        Bson::ObjectId(id) => Some(Value::Blob(id.bytes().to_vec())),
-        other => {
-            let text = extended_json(other)?.to_string();
-            (text.len() <= LONGEST_ID).then_some(Value::Text(text))
-        }
-    }
-}
-
-fn extended_json(id: &Bson) -> Option<serde_json::Value> {
-    serde_json::to_value(id).ok()
-}
-
-/// What [`stored_id`] kept, as extended JSON.
-pub(super) fn shown_id(kept: Value) -> Result<Option<serde_json::Value>, LedgerError> {
-    match kept {
-        Value::Null => Ok(None),
-        Value::Blob(bytes) => {
-            let bytes = bytes.try_into().map_err(|_| LedgerError::Damaged)?;
-            Ok(extended_json(&Bson::ObjectId(ObjectId::from_bytes(bytes))))
-        }
-        Value::Text(text) => serde_json::from_str(&text).map(Some).map_err(|_| LedgerError::Damaged),
-        Value::Integer(_) | Value::Real(_) => Err(LedgerError::Damaged),
-    }
 }

@@ -5,7 +5,8 @@
 
 use rusqlite::{Transaction, params};
 
-use super::entry::{outcome_code, remark_upon};
+use super::entry::outcome_code;
+use super::remark::remark_upon;
 use super::{Ledger, LedgerError, Record};
 use crate::record::ValueRef;
 use crate::report::{Outcome, Timestamp};

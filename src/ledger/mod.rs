@@ -10,9 +10,11 @@
 
 mod aside;
 mod call;
+mod counted;
 mod doubt;
 mod entry;
 mod error;
+mod heritage;
 mod hold;
 mod lock;
 mod open;
@@ -27,13 +29,14 @@ use std::path::PathBuf;
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
 pub use call::{call, call_path, was_called};
+pub use counted::CountedTo;
 pub use entry::{Entry, Record, Standing};
 pub use error::LedgerError;
 pub use lock::{Taken, is_taken, take};
 pub use open::Opened;
 pub use rank::Ranks;
 pub use remark::{Cursor, InvalidCursor};
-pub use run::{CountedTo, RunEnd, RunStart};
+pub use run::{RunEnd, RunStart};
 pub use store::Store;
 
 /// The ledger, open.
@@ -127,7 +130,7 @@ impl Ledger {
 fn forget_entries(transaction: &Transaction<'_>) -> Result<(), LedgerError> {
     transaction.execute("DELETE FROM entry", [])?;
     transaction.execute("DELETE FROM remark", [])?;
-    Ok(())
+    counted::entries_are_lost(transaction)
 }
 
 /// What [`Ledger::bind`] found.

@@ -2,15 +2,20 @@
 
 use std::str::FromStr;
 
+use mongodb::bson::Bson;
+use mongodb::bson::oid::ObjectId;
 use rusqlite::types::Value;
-use rusqlite::{Row, params};
+use rusqlite::{Row, Transaction, params};
 
-use super::entry::{outcome_code, outcome_of, shown_id};
-use super::{Ledger, LedgerError};
+use super::entry::{outcome_code, outcome_of};
+use super::{Ledger, LedgerError, Record};
 use crate::report::{Outcome, Remark, Remarks, Timestamp};
 
 /// Rows released in one transaction: the write-ahead log stays small, and the daemon isn't kept waiting.
 const RELEASED_AT_ONCE: i64 = 10_000;
+
+/// An `_id` that takes more bytes than this as extended JSON isn't kept.
+const LONGEST_ID: usize = 1024;
 
 const COLUMNS: &str =
     "quote(position), key, outcome, code, detail, duplicate_of, attempts, first_at, last_at";
@@ -143,4 +148,61 @@ fn remark(row: &Row<'_>) -> Result<Remark, LedgerError> {
         first_at: Timestamp::from_millis(row.get(7)?),
         last_at: Timestamp::from_millis(row.get(8)?),
     })
+}
+
+/// Remembers what there is to tell of a row that isn't in the collection.
+pub(super) fn remark_upon(
+    transaction: &Transaction<'_>,
+    record: &Record<'_>,
+    now: Timestamp,
+) -> Result<(), LedgerError> {
+    transaction
+        .prepare_cached(
+            // Another id: another row stands here now, with a history of its own.
+            "INSERT INTO remark VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 1, ?8, ?8) ON CONFLICT DO UPDATE SET
+             attempts = CASE WHEN id = excluded.id THEN attempts + 1 ELSE 1 END,
+             first_at = CASE WHEN id = excluded.id THEN first_at ELSE excluded.first_at END,
+             id = excluded.id, key = excluded.key, outcome = excluded.outcome, code = excluded.code,
+             detail = excluded.detail, duplicate_of = excluded.duplicate_of,
+             last_at = excluded.last_at",
+        )?
+        .execute(params![
+            record.position,
+            record.id.bytes(),
+            record.key,
+            outcome_code(record.outcome),
+            record.code,
+            record.detail,
+            record.duplicate_of.and_then(stored_id),
+            now.as_millis(),
+        ])?;
+    Ok(())
+}
+
+/// An `_id` as it is kept: an ObjectId by its bytes, another one as extended JSON; `None` if that is long.
+fn stored_id(id: &Bson) -> Option<Value> {
+    match id {
+        Bson::ObjectId(id) => Some(Value::Blob(id.bytes().to_vec())),
+        other => {
+            let text = extended_json(other)?.to_string();
+            (text.len() <= LONGEST_ID).then_some(Value::Text(text))
+        }
+    }
+}
+
+fn extended_json(id: &Bson) -> Option<serde_json::Value> {
+    serde_json::to_value(id).ok()
+}
+
+/// What [`stored_id`] kept, as extended JSON.
+fn shown_id(kept: Value) -> Result<Option<serde_json::Value>, LedgerError> {
+    match kept {
+        Value::Null => Ok(None),
+        Value::Blob(bytes) => {
+            let bytes = bytes.try_into().map_err(|_| LedgerError::Damaged)?;
+            Ok(extended_json(&Bson::ObjectId(ObjectId::from_bytes(bytes))))
+        }
+        Value::Text(text) => serde_json::from_str(&text).map(Some).map_err(|_| LedgerError::Damaged),
+        Value::Integer(_) | Value::Real(_) => Err(LedgerError::Damaged),
+    }
 }

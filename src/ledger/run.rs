@@ -5,9 +5,6 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use super::{Ledger, LedgerError};
 use crate::report::{PastExport, Progress, Reason, RunState, Timestamp, Trigger};
 
-/// Later than any time that a document bears: an export that wrote nothing that isn't counted.
-const ALL_COUNTED: &str = "~";
-
 /// How many past exports are remembered.
 const KEPT: u32 = 1000;
 
@@ -37,19 +34,6 @@ pub struct RunEnd {
     pub at: Timestamp,
 }
 
-/// How far an export has counted what it wrote.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CountedTo(Option<String>);
-
-impl CountedTo {
-    /// Whether it may have written something at this time (RFC 3339, as documents bear it) that it didn't count, because it
-    /// broke off before.
-    #[must_use]
-    pub fn leaves_out(&self, written_at: &str) -> bool {
-        self.0.as_deref().is_none_or(|recorded_to| recorded_to < written_at)
-    }
-}
-
 impl Ledger {
     /// Writes down that an export begins. Answers its number.
     ///
@@ -71,20 +55,6 @@ impl Ledger {
         Ok(number)
     }
 
-    /// Writes down, in a ledger that took another one's place, an export that had begun, under its number there. What it
-    /// wrote until now is counted, and not known here: nobody shall count it again.
-    ///
-    /// # Errors
-    /// See [`LedgerError`].
-    pub(super) fn adopt_run(&self, number: i64, start: &RunStart) -> Result<(), LedgerError> {
-        self.connection.execute(
-            "INSERT OR IGNORE INTO run (number, export_id, trigger, started_at, state, recorded_to)
-             VALUES (?1, ?2, ?3, ?4, 'running', ?5)",
-            params![number, start.export_id, start.trigger.as_str(), start.at.as_millis(), ALL_COUNTED],
-        )?;
-        Ok(())
-    }
-
     /// Writes down how an export ended.
     ///
     /// # Errors
@@ -104,20 +74,6 @@ impl Ledger {
         )?;
         self.end_doubt(number, end.state)?;
         Ok(transaction.commit()?)
-    }
-
-    /// How far the export of this id has counted what it wrote; `None` if it isn't remembered.
-    ///
-    /// # Errors
-    /// See [`LedgerError`].
-    pub fn counted_to(&self, export_id: &str) -> Result<Option<CountedTo>, LedgerError> {
-        Ok(self
-            .connection
-            // A ledger that was lost may have let an id be given twice: then rather not counted than counted twice.
-            .prepare_cached("SELECT count(*), max(recorded_to) FROM run WHERE export_id = ?1")?
-            .query_row([export_id], |row| {
-                Ok(if row.get::<_, i64>(0)? == 0 { None } else { Some(CountedTo(row.get(1)?)) })
-            })?)
     }
 
     /// Forgets an export that didn't begin after all.
@@ -155,71 +111,6 @@ impl Ledger {
         let rows = statement.query_map(params![limit, under_way], past)?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
-
-    /// Every export that is remembered, for another ledger.
-    ///
-    /// # Errors
-    /// See [`LedgerError`].
-    pub(super) fn runs(&self) -> Result<Vec<Kept>, LedgerError> {
-        let mut statement = self.connection.prepare(
-            "SELECT number, export_id, trigger, started_at, ended_at, state, total, successful, failed, skipped,
-             updated, duplicates, kept, recorded_to, reason, error FROM run ORDER BY number",
-        )?;
-        let rows = statement.query_map([], |row| {
-            Ok(Kept {
-                number: row.get(0)?,
-                texts: [row.get(1)?, row.get(2)?, row.get(5)?],
-                times: (row.get(3)?, row.get(4)?),
-                counters: [
-                    row.get(6)?,
-                    row.get(7)?,
-                    row.get(8)?,
-                    row.get(9)?,
-                    row.get(10)?,
-                    row.get(11)?,
-                    row.get(12)?,
-                ],
-                recorded_to: row.get(13)?,
-                failure: (row.get(14)?, row.get(15)?),
-            })
-        })?;
-        Ok(rows.collect::<Result<_, _>>()?)
-    }
-
-    /// Takes over exports of a ledger whose entries are lost, behind its own; an empty one keeps their numbers.
-    ///
-    /// # Errors
-    /// See [`LedgerError`].
-    pub(super) fn take_over(&mut self, runs: &[Kept]) -> Result<(), LedgerError> {
-        let transaction = self.begin()?;
-        let last: i64 =
-            transaction.query_row("SELECT coalesce(max(number), 0) FROM run", [], |row| row.get(0))?;
-        for run in runs {
-            let [export_id, trigger, state] = &run.texts;
-            let [total, successful, failed, skipped, updated, duplicates, kept] = run.counters;
-            transaction.prepare_cached("INSERT INTO run VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)")?.execute(
-                params![
-                    last.saturating_add(run.number),
-                    export_id,
-                    trigger,
-                    run.times.0,
-                    run.times.1,
-                    state,
-                    total,
-                    successful,
-                    failed,
-                    skipped,
-                    updated,
-                    duplicates,
-                    kept,
-                    run.recorded_to,
-                    run.failure.0,
-                    run.failure.1,
-                ],
-            )?;
-        }
-        Ok(transaction.commit()?)
-    }
 }
 
 /// Writes down an export's counters.
@@ -245,16 +136,6 @@ pub(super) fn set_progress(
             count(progress.kept),
         ])?;
     Ok(())
-}
-
-/// An export as it is kept. Typed, so that nothing is taken over of a damaged table that couldn't be read again.
-pub(super) struct Kept {
-    number: i64,
-    texts: [String; 3],
-    times: (i64, Option<i64>),
-    counters: [i64; 7],
-    recorded_to: Option<String>,
-    failure: (Option<String>, Option<String>),
 }
 
 fn past(row: &Row<'_>) -> rusqlite::Result<PastExport> {

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::aside::{rebuilt, set_aside, temporary};
-use super::run::Kept;
+use super::heritage::Kept;
 use super::{Bound, Ledger, LedgerError, Opened, RunEnd, RunStart};
 use crate::report::{LedgerState, PastExport};
 
@@ -186,6 +186,14 @@ impl Store {
     pub fn forget_run(&self, number: i64) -> Result<(), LedgerError> {
         self.lock().running = None;
         self.with(|ledger| ledger.forget_run(number))
+    }
+
+    /// Every row was compared; see [`Ledger::all_counted`]. If that can't be written down now, then after the next time.
+    pub fn compared(&self) {
+        let under_way = self.lock().running.as_ref().map(|(number, _)| *number);
+        if let Err(error) = self.with(|ledger| ledger.all_counted(under_way)) {
+            tracing::debug!(event = "ledger_failed", %error, "What is counted can't be written down yet");
+        }
     }
 
     /// Past exports, the latest first, without the one under way.

@@ -73,7 +73,7 @@ fn cleared(mut memory: Vec<u8>) -> RawDocumentBuf {
 #[must_use]
 pub fn document_weight(shape: &Shape, values: &[ValueRef<'_>], key: &str) -> usize {
     let fields = values.iter().enumerate().filter_map(|(column, value)| {
-        shape.field(column).map(|name| FIELD + name.len() + value.weight() * shape.growth(column))
+        shape.field(column).map(|name| FIELD + name.len() + shape.weight(column, *value))
     });
     let constants = shape.constants().map(|(name, weight)| FIELD + name.len() + weight);
     AROUND + key.len() + fields.sum::<usize>() + constants.sum::<usize>()

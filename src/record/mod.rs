@@ -39,3 +39,5 @@ pub use written::{field_bytes, inserted_content, is_as_inserted};
 mod mapped_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod weight_tests;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use mongodb::bson::Bson;
 use mongodb::bson::raw::CString;
 
-use super::conversion::{Type, convert};
+use super::conversion::{Type, convert, most_bytes};
 use super::mapping::{Field, Plan};
 use super::{Mapping, UnusableColumn, ValueRef};
 
@@ -128,11 +128,24 @@ impl Shape {
         self.plan.constants.iter().map(|(name, value)| (name.as_str(), value.as_str().map_or(8, str::len)))
     }
 
-    /// How many times as large as it is a value of the column may become, roughly: a list of small numbers as JSON is the
-    /// worst.
-    pub(super) fn growth(&self, column: usize) -> usize {
+    /// Whether values of a column become something else than they are.
+    #[must_use]
+    pub fn converts(&self) -> bool {
+        self.plan.fields.iter().flatten().any(|field| field.to.is_some())
+    }
+
+    /// The bytes that a value of the column takes in the document at most, beside what there is around any.
+    pub(super) fn weight(&self, column: usize, value: ValueRef<'_>) -> usize {
         let to = self.plan.fields[column].as_ref().and_then(|field| field.to);
-        if to == Some(Type::Json) { 7 } else { 1 }
+        to.map_or(value.weight(), |to| most_bytes(value, to))
+    }
+
+    /// By how much the row may become larger as it is converted, in bytes. Only JSON makes much of little.
+    #[must_use]
+    pub fn growth(&self, values: &[ValueRef<'_>]) -> usize {
+        let json = |field: &Option<Field>| field.as_ref().is_some_and(|field| field.to == Some(Type::Json));
+        let columns = values.iter().enumerate().filter(|(column, _)| json(&self.plan.fields[*column]));
+        columns.map(|(column, value)| self.weight(column, *value).saturating_sub(value.weight())).sum()
     }
 
     /// Whether anything depends on the column's values: they arrive, or tell rows apart.

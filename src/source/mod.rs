@@ -8,10 +8,12 @@
 //! - what is read is a committed state of the database, never a stale or a half-written one.
 
 mod access;
+mod commits;
 mod error;
 mod eyes;
 mod frozen;
 mod host;
+mod hush;
 mod locks;
 mod places;
 mod reader;

@@ -4,21 +4,23 @@
 //! - no change is lost: the watches stand before the first look, and whatever comes after a report leads to another one;
 //! - a report follows a change within a few hundredths of a second, and there are at most ten of them a second;
 //! - a commit that takes effect only after the last write to the files is told of, too: by reports of its own accord, a few
-//!   and further and further apart;
+//!   and further and further apart. Who wants to hear no more of what was written before hears of such a commit all the
+//!   same, if it takes effect afterwards;
 //! - while nothing happens, nothing is read: every minute the files are looked at, by name, size and time;
 //! - where inotify can't work (its limits are used up, the files are on another host), they are looked at each second.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
+use futures_util::FutureExt as _;
 use tokio::sync::Notify;
 use tokio::task::{AbortHandle, spawn_blocking};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::Stamp;
 use super::eyes::{Eyes, Seen};
+use super::hush::Hush;
 use super::places::{Place, places};
 use super::remote::is_remote;
 
@@ -45,8 +47,9 @@ const FAST: Duration = Duration::from_secs(1);
 /// Watches a database from its start until it is dropped.
 #[derive(Debug)]
 pub struct Watch {
+    path: PathBuf,
     changed: Arc<Notify>,
-    hushed: Arc<AtomicBool>,
+    hush: Hush,
     task: AbortHandle,
 }
 
@@ -64,23 +67,25 @@ impl Watch {
     }
 
     fn begin(path: &Path, tells: bool) -> Self {
-        let (changed, hushed) = (Arc::new(Notify::new()), Arc::new(AtomicBool::new(false)));
+        let (changed, hush) = (Arc::new(Notify::new()), Hush::default());
         let watcher = Watcher {
             path: path.to_owned(),
             changed: Arc::clone(&changed),
-            hushed: Arc::clone(&hushed),
+            hush: hush.clone(),
             eyes: None,
             last: Look::default(),
             degraded: false,
             tells,
             aftermath: AFTERMATH.iter(),
         };
-        Self { changed, hushed, task: tokio::spawn(watcher.run()).abort_handle() }
+        Self { path: path.to_owned(), changed, hush, task: tokio::spawn(watcher.run()).abort_handle() }
     }
 
-    /// What was written so far isn't reported again: nobody wants to hear of it.
+    /// What took effect so far isn't reported any more: nobody wants to hear of it. To be called in an asynchronous context.
     pub fn let_be(&self) {
-        self.hushed.store(true, Ordering::Relaxed);
+        // What was reported and not taken note of.
+        let _reported = self.changed.notified().now_or_never();
+        self.hush.begin(&self.path);
     }
 
     /// Waits for the next change, or takes note of one since the last call. May be dropped at any time.
@@ -120,8 +125,7 @@ impl Look {
 struct Watcher {
     path: PathBuf,
     changed: Arc<Notify>,
-    /// Whether reports of its own accord are unwanted, until something happens.
-    hushed: Arc<AtomicBool>,
+    hush: Hush,
     eyes: Option<Eyes>,
     last: Look,
     degraded: bool,
@@ -151,13 +155,16 @@ impl Watcher {
                             self.begin_aftermath();
                             Seen { change: true, upheaval: first.upheaval || more.upheaval }
                         }
-                        Err(_) => Seen { change: next.is_some() && !self.is_hushed(), upheaval: false },
+                        Err(_) => Seen {
+                            change: next.is_some() && !self.hush.holds(&self.path).await,
+                            upheaval: false,
+                        },
                     }
                 }
                 None => {
                     sleep(FAST).await;
                     let next = self.aftermath.next();
-                    Seen { change: next.is_some() && !self.is_hushed(), upheaval: false }
+                    Seen { change: next.is_some() && !self.hush.holds(&self.path).await, upheaval: false }
                 }
             };
             let rest = Instant::now() + SPACING;
@@ -194,12 +201,8 @@ impl Watcher {
     }
 
     fn begin_aftermath(&mut self) {
-        self.hushed.store(false, Ordering::Relaxed);
+        self.hush.end();
         self.aftermath = AFTERMATH.iter();
-    }
-
-    fn is_hushed(&self) -> bool {
-        self.hushed.load(Ordering::Relaxed)
     }
 
     /// Makes the watches, then looks again at what may have happened before they stood.
@@ -243,40 +246,4 @@ impl Watcher {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn a_commit_that_takes_effect_after_its_last_write_is_told_of() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("app.db");
-        std::fs::write(&path, "").unwrap();
-        let watch = Watch::start(&path);
-        let limit = AFTERMATH.iter().sum::<Duration>() * 4;
-        let reported = async || timeout(limit, watch.changed()).await.is_ok();
-        // The first one is about the start; the last ones come of their own accord.
-        for report in 0..=AFTERMATH.len() {
-            assert!(reported().await, "report {report}");
-        }
-        std::fs::write(directory.path().join("app.db-wal"), "a commit, perhaps").unwrap();
-        for report in 0..=AFTERMATH.len() {
-            assert!(reported().await, "report {report}");
-        }
-    }
-
-    #[tokio::test]
-    async fn who_wants_to_hear_no_more_of_a_write_hears_of_the_next_one() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("app.db");
-        std::fs::write(&path, "").unwrap();
-        let watch = Watch::start(&path);
-        watch.changed().await;
-        watch.let_be();
-        let aftermath = AFTERMATH.iter().sum::<Duration>() * 2;
-        assert!(timeout(aftermath, watch.changed()).await.is_err(), "nothing was written since");
-        std::fs::write(&path, "more").unwrap();
-        for report in 0..=AFTERMATH.len() {
-            assert!(timeout(aftermath, watch.changed()).await.is_ok(), "report {report}");
-        }
-    }
-}
+mod tests;

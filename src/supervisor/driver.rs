@@ -158,11 +158,12 @@ impl Supervisor {
                 },
                 Some(command) = self.commands.recv() => {
                     let runs = self.status.borrow().status == RunState::Running;
-                    if runs && matches!(command, Command::Stop { .. }) {
+                    let stops = matches!(&command, Command::Stop { reply } if runs && !reply.is_closed());
+                    self.command(command).await;
+                    if stops {
                         // Whoever stops an export doesn't want the next one for what was written before.
                         source.let_be();
                     }
-                    self.command(command).await;
                 }
                 ended = joined(&mut self.probe) => {
                     self.probe = None;

@@ -1,5 +1,7 @@
 //! Pause, resume, stop.
 
+mod slow_commit;
+
 use serde_json::Value;
 
 use crate::support::daemon::{Builder, Daemon};

@@ -11,12 +11,12 @@ use crate::support::daemon::Daemon;
 
 /// Opens the page of a daemon, and waits until it follows it.
 #[track_caller]
-fn open(daemon: &Daemon) -> Option<Browser> {
-    let browser = Browser::start()?;
+fn open(daemon: &Daemon) -> Browser {
+    let browser = Browser::start();
     browser.screen(1100, 1500, "light");
     browser.open(&format!("http://{}/", daemon.address()));
     browser.wait_text("live-text", |text| text == "Live");
-    Some(browser)
+    browser
 }
 
 /// Nothing went wrong in it, and it asked nobody but this daemon.

@@ -32,6 +32,37 @@ fn each_event_of_the_log_is_told() {
     }
 }
 
+#[test]
+fn each_program_that_a_test_needs_is_told() {
+    let readme = readme();
+    let line =
+        readme.lines().find(|line| line.starts_with("apt-get install ")).expect("a line that installs them");
+    let told: BTreeSet<_> = line.split_whitespace().skip(2).map(str::to_owned).collect();
+    let mut needed =
+        BTreeSet::from(["chromium", "chromium-driver", "systemd", "python3-pip"].map(str::to_owned));
+    collect_needs(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests"), &mut needed);
+    assert!(needed.contains("openssl") && needed.contains("util-linux"), "{needed:?}");
+    assert!(told.is_superset(&needed), "{needed:?} are needed, and README.md tells of {told:?}");
+    let run = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(".ci/run")).expect("it is there");
+    for package in &told {
+        assert!(run.contains(package), ".ci/run doesn't install {package}");
+    }
+}
+
+/// The packages that tests in this folder say they need.
+fn collect_needs(folder: &Path, packages: &mut BTreeSet<String>) {
+    for entry in fs::read_dir(folder).expect("it is there") {
+        let path = entry.expect("it is there").path();
+        if path.is_dir() {
+            collect_needs(&path, packages);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = fs::read_to_string(&path).expect("it is text");
+            let calls = text.split("needs(\"").skip(1);
+            packages.extend(calls.filter_map(|call| call.split('"').nth(2)).map(str::to_owned));
+        }
+    }
+}
+
 /// The names of events in the sources of this folder, but those of tests.
 fn collect(folder: &Path, events: &mut BTreeSet<String>) {
     for entry in fs::read_dir(folder).expect("it is there") {

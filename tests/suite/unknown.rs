@@ -174,6 +174,40 @@ fn a_row_whose_place_was_forgotten_is_not_counted_again() {
 }
 
 #[test]
+fn a_row_whose_reply_was_lost_is_counted_once_though_it_is_forgotten_afterwards() {
+    let server = shared_mongod();
+    let proxy = Proxy::start(server.port());
+    let mut host = Host::at(&proxy.uri(), server.client(), &fresh_database("recounted"))
+        .set("probe.initial_interval", "10ms")
+        .set("probe.max_interval", "50ms");
+    host.app.insert_inquiries(3);
+    host.start();
+    assert_exact(&host, 3);
+    let lose_a_reply = |host: &mut Host| {
+        let cut = proxy.counters().replies_cut;
+        proxy.cut_reply_of("insert", 0);
+        host.app.insert_inquiries(2);
+        host.wait("the cut", || (proxy.counters().replies_cut > cut).then_some(()));
+        assert_exact(host, host.app.count());
+    };
+    lose_a_reply(&mut host);
+    // The row goes, and comes back from a backup.
+    host.app.execute(&format!(
+        "CREATE TABLE backup AS SELECT * FROM {TABLE} WHERE id > 3; DELETE FROM {TABLE} WHERE id > 3"
+    ));
+    host.wait_outcomes(3, 0, 0);
+    host.app.execute(&format!("INSERT INTO {TABLE} SELECT * FROM backup"));
+    assert_exact(&host, 5);
+    // The ledger goes, and another one takes its place.
+    lose_a_reply(&mut host);
+    let ledger = host.daemon().directory().join("state/state.db");
+    std::fs::remove_file(ledger).expect("it is there");
+    host.app.insert_inquiries(1);
+    host.daemon().wait_status("another ledger", |status| status["ledger"] == "rebuilt");
+    assert_exact(&host, 8);
+}
+
+#[test]
 fn a_manual_export_counts_only_what_it_writes() {
     let server = shared_mongod();
     let proxy = Proxy::start(server.port());

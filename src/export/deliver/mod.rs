@@ -1,7 +1,8 @@
 //! One batch: from candidates to one verdict for each.
 //!
 //! What holds: each round decides about a row, waits for a batch before this one, or brings a row nearer to the end of its
-//! patience: no row, and no copy that somebody made unusable, keeps the others back for long.
+//! patience: no row, and no copy that somebody made unusable, keeps the others back for long. A row that has no document is
+//! refused, whatever else could be said of it.
 //!
 //! It goes in rounds. A round looks up what is there, decides what that decides, sends updates and inserts for the
 //! rest, and judges the replies document by document. What is still open after that (a race with another host, a copy
@@ -29,7 +30,7 @@ use crate::record::{Provenance, Shape};
 use crate::report::{Failure, Reason};
 use crate::target::Target;
 use row::{Open, judge_copy};
-use send::{send_inserts, send_updates};
+use send::{refuse, send_inserts, send_updates};
 use sight::{Held, Sight};
 use sort::{Sorted, leaving, sort, waiting};
 
@@ -143,6 +144,7 @@ pub(super) async fn deliver(
             });
         }
     }
+    refuse(way, &mut rows, provenance);
     way.flights.settle(number, whom_inserted(&rows));
     let inserted = rows.iter().filter(|row| row.verdict == Some(Verdict::Inserted));
     let inserted_bytes = inserted.map(|row| row.encoded).sum();

@@ -53,6 +53,27 @@ fn encode(
     (documents, encoded)
 }
 
+/// Refuses the rows that need not be sent and couldn't be: as the others that have no document, they are told with the
+/// reason, and not as duplicates or as kept only because somebody else was there first.
+pub(super) fn refuse(way: &Way<'_>, rows: &mut [Open<'_>], provenance: &Provenance) {
+    // As they are, values make no document larger than it was counted.
+    let converts = way.rules.shape.converts();
+    let is_doubtful = |row: &Open<'_>| {
+        matches!(row.verdict, Some(Verdict::Duplicate { .. } | Verdict::Kept))
+            && (converts || row.candidate.bytes > MAX_DOCUMENT_BYTES)
+    };
+    let mut encoder = Encoder::new(&way.rules.shape, provenance, MAX_DOCUMENT_BYTES);
+    for row in rows.iter_mut().filter(|row| is_doubtful(row)) {
+        let Candidate { id, key, content, duplicate_key, row: Ok(values), .. } = row.candidate else {
+            continue;
+        };
+        let encoded = Row { id: *id, key, content, duplicate_key: *duplicate_key, values };
+        if let Err(refusal) = encoder.encode(encoded, |_| ()) {
+            row.verdict = Some(refused(&refusal));
+        }
+    }
+}
+
 pub(super) async fn send_updates(
     way: &Way<'_>,
     rows: &mut [Open<'_>],

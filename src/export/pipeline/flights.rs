@@ -183,6 +183,7 @@ mod tests {
             duplicate_key: person.map(|person| [person; 16]),
             row: Err(Refusal::TooLarge),
             bytes: 0,
+            grown: 0,
             known: false,
             unchanged: false,
         }

@@ -120,7 +120,8 @@ impl Context<'_> {
         let key = original_id(&self.shape, &row.position, values);
         let duplicate_key = if self.skip_duplicates { self.shape.duplicate_hash(values) } else { None };
         let packed = packed(&self.shape, values, MAX_DOCUMENT_BYTES);
-        let bytes = packed.as_ref().map_or(0, |_| document_weight(&self.shape, values, &key));
+        let weigh = |_: &_| (document_weight(&self.shape, values, &key), self.shape.growth(values));
+        let (bytes, grown) = packed.as_ref().map(weigh).unwrap_or_default();
         Candidate {
             position,
             key,
@@ -129,6 +130,7 @@ impl Context<'_> {
             duplicate_key,
             row: packed,
             bytes,
+            grown,
             known: false,
             unchanged: false,
         }

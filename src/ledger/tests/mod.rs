@@ -1,5 +1,6 @@
 //! The ledger on real files, whatever is done to them.
 
+mod counted;
 mod damage;
 mod growth;
 mod noise;

@@ -20,10 +20,11 @@ fn in_use(directory: &Path) -> (Store, i64) {
     (store, number)
 }
 
-fn completed() -> RunEnd {
+/// An export that went through.
+pub(super) fn ended(successful: u64) -> RunEnd {
     RunEnd {
         state: RunState::Completed,
-        progress: Progress { total: 600, successful: 600, ..Progress::default() },
+        progress: Progress { total: 600, successful, ..Progress::default() },
         reason: None,
         error: None,
         at: Timestamp::from_millis(20),
@@ -73,7 +74,7 @@ fn whatever_happens_to_the_file_work_goes_on_and_the_export_under_way_is_remembe
             }
             spoil(&directory.join("state.db"));
             goes_on(&store);
-            store.run_ended(number, completed());
+            store.run_ended(number, ended(600));
             store.refresh().unwrap();
             goes_on(&store);
             drop(store);
@@ -125,7 +126,7 @@ fn a_directory_that_can_be_used_at_last_is_used() {
     fs::write(temp.path().join("file"), "").unwrap();
     let store = Store::open(&directory).unwrap();
     let number = store.run_started(&start("in memory")).unwrap();
-    store.run_ended(number, completed());
+    store.run_ended(number, ended(600));
     store.refresh().unwrap();
     assert_eq!(store.state(), LedgerState::Temporary);
     fs::remove_file(temp.path().join("file")).unwrap();

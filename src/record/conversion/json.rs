@@ -24,6 +24,20 @@ const ELEMENT_BYTES: usize = 2;
 /// What an empty text, array or object takes.
 const EMPTY_BYTES: usize = 5;
 
+/// What a JSON text takes at most: a list of small numbers is the worst, of which two characters make 13 bytes, as each
+/// element bears its place in digits.
+pub(super) fn most_bytes(text: &[u8]) -> usize {
+    const AT_WORST: usize = 7;
+    /// The digits of a place in a list, in a document of 16 MiB at most.
+    const PLACE: usize = 7;
+    /// What a value takes more than its characters: a number with an exponent, of which three make eight bytes.
+    const VALUE: usize = 5;
+    // There are no more elements than what stands before them. In a text these are counted, too.
+    let elements = text.iter().filter(|byte| matches!(byte, b',' | b'[' | b'{')).count();
+    let counted = elements.saturating_mul(ELEMENT_BYTES + PLACE + VALUE);
+    text.len().saturating_mul(AT_WORST).min(text.len().saturating_add(VALUE).saturating_add(counted))
+}
+
 pub(super) fn embed(value: ValueRef<'_>, room: usize) -> Result<RawBson, Obstacle> {
     let text = match value {
         // A column that is declared JSON makes numbers of texts that are one.

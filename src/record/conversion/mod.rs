@@ -88,6 +88,18 @@ pub(super) fn convert(value: ValueRef<'_>, to: Type, room: usize) -> Result<RawB
     .ok_or_else(|| Obstacle::Unlike(nature(value)))
 }
 
+/// The bytes that [`convert`] makes of a value at most, found out without converting it.
+pub(super) fn most_bytes(value: ValueRef<'_>, to: Type) -> usize {
+    match (value, to) {
+        (ValueRef::Null, _) => value.weight(),
+        (ValueRef::Text(text), Type::Json) => json::most_bytes(text),
+        (_, Type::Json | Type::Date | Type::Int | Type::Double) => 8,
+        (_, Type::Bool) => 1,
+        (_, Type::Decimal) => 16,
+        (_, Type::ObjectId) => 12,
+    }
+}
+
 /// What a value is that can't be converted.
 fn nature(value: ValueRef<'_>) -> &'static str {
     match value {

@@ -106,6 +106,34 @@ fn a_row_that_cannot_be_converted_is_rejected_with_its_reason_and_keeps_nobody_b
 }
 
 #[test]
+fn a_row_that_cannot_be_converted_is_rejected_whoever_else_is_there() {
+    let scene = with_table(
+        "unlike_others",
+        "CREATE TABLE t (id TEXT PRIMARY KEY, email, at);
+         INSERT INTO t VALUES ('a', 'ann@example.org', '2024-01-01'), ('b', 'ben@example.org', '2024-01-01')",
+    );
+    let daemon = typed(for_t(&scene))
+        .set("export.updates", "never")
+        .set("export.duplicate_key", vec!["email"])
+        .start();
+    wait_completed(&daemon);
+    // One is a duplicate of another row, one has a copy that isn't to be changed, one is only a duplicate.
+    scene.app.execute(
+        "BEGIN; INSERT INTO t VALUES ('c', 'ann@example.org', 'tomorrow'), ('d', 'ann@example.org', '2024-01-01');
+         UPDATE t SET at = 'yesterday' WHERE id = 'b'; COMMIT",
+    );
+    let keys = |outcome: &str| {
+        let (_, records) = daemon.get(&format!("/api/export/records?outcome={outcome}"));
+        let mut keys: Vec<_> = rejected(&records).into_iter().map(|(key, _)| key).collect();
+        keys.sort();
+        keys
+    };
+    eventually(PATIENCE, "a duplicate", || (keys("duplicate") == ["d"]).then_some(()));
+    eventually(PATIENCE, "two rejected rows", || (keys("rejected") == ["b", "c"]).then_some(()));
+    assert_eq!(columns_of(&scene).len(), 2);
+}
+
+#[test]
 fn a_document_as_deep_as_may_be_arrives_and_can_be_updated() {
     let nested = |leaf: u32| format!("{}{leaf}{}", "{\"a\":".repeat(100), "}".repeat(100));
     let leaf = |leaf: u32| doc! { format!("extra{}", ".a".repeat(100)): leaf };

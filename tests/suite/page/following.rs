@@ -21,7 +21,7 @@ fn the_page_follows_an_export_from_an_outage_to_its_end() {
     scene.app.insert_duplicates(20);
     let daemon = scene.daemon().set("probe.max_interval", "2s").start();
     wait_link(&daemon, "an outage", |link| link["state"] == "offline");
-    let Some(browser) = open(&daemon) else { return };
+    let browser = open(&daemon);
 
     browser.wait_text("link-state", |text| text == "Can’t be reached");
     let link = data(&daemon, "/api/export/connectivity");
@@ -72,7 +72,7 @@ fn the_page_says_when_the_daemon_is_gone_and_comes_back_with_it() {
     let port = ports::free();
     let mut scene = Scene::new("page_gone");
     let daemon = scene.daemon().set("http.listen", format!("127.0.0.1:{port}")).start();
-    let Some(browser) = open(&daemon) else { return };
+    let browser = open(&daemon);
     browser.wait_text("link-state", |text| text == "Connected");
     // An open stream doesn't hold it up, else this would panic.
     daemon.terminate();
@@ -110,7 +110,7 @@ fn a_page_that_finds_no_place_to_listen_asks_every_now_and_then() {
         })
         .collect();
     assert_eq!(daemon.ask_text("GET", "/api/export/events").0, 503);
-    let Some(browser) = open(&daemon) else { return };
+    let browser = open(&daemon);
     scene.app.insert_inquiries(4);
     browser.wait_text("export-state", |text| text.starts_with("Completed"));
     assert_eq!(daemon.ask_text("GET", "/api/export/events").0, 503, "nobody has lost a place for it");

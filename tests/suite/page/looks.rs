@@ -91,7 +91,7 @@ fn each_text_has_contrast_in_both_schemes_and_nothing_is_wider_than_a_phone() {
         scene.app.insert_inquiries(rows);
         scene.wait_count(before + u64::from(rows));
     }
-    let Some(browser) = open(&daemon) else { return };
+    let browser = open(&daemon);
     browser.wait_text("records-body", |text| text.contains("121"));
     for scheme in ["light", "dark"] {
         browser.screen(1100, 1500, scheme);
@@ -124,7 +124,7 @@ fn each_text_has_contrast_in_both_schemes_and_nothing_is_wider_than_a_phone() {
 fn what_helps_those_who_do_not_see_or_do_not_like_motion_is_there() {
     let scene = Scene::new("page_help");
     let daemon = scene.daemon().start();
-    let Some(browser) = open(&daemon) else { return };
+    let browser = open(&daemon);
     browser.wait_text("link-state", |text| text == "Connected");
     let nameless = browser.run(
         "return [...document.querySelectorAll('button, input, select, a, svg[role=img], [role=progressbar], section, table')]
@@ -172,7 +172,7 @@ fn a_value_that_looks_like_markup_is_shown_as_it_is() {
         .expect("nobody is in the way");
     let daemon = scene.daemon().set("sqlite.table", "t").set("mongodb.collection", "t").start();
     daemon.wait_status("a rejection", |status| status["failed_records"] == 1);
-    let Some(browser) = open(&daemon) else { return };
+    let browser = open(&daemon);
     browser.wait_text("records-body", |text| text.contains("<img src=x"));
     assert_eq!(browser.run("return [document.title, document.images.length]"), json!(["mongo-uplink", 0]));
     // And what isn't the page's own is run by no browser.

@@ -21,7 +21,7 @@ fn each_button_does_what_it_says() {
     scene.app.execute("UPDATE chat_inquiry_information SET city = 'nowhere' WHERE id <= 2");
     let daemon = scene.daemon().start();
     wait_completed(&daemon);
-    let Some(browser) = open(&daemon) else { return };
+    let browser = open(&daemon);
 
     browser.click("#test");
     browser.wait_text("toast", |text| text.contains("MongoDB connection successful: 10 documents"));
@@ -79,7 +79,7 @@ fn a_running_export_is_stopped_by_its_button() {
     scene.app.insert_inquiries(6_000);
     let daemon = scene.daemon().set("export.batch_size", 10).start();
     daemon.wait_status("a running export", |status| status["status"] == "running");
-    let Some(browser) = open(&daemon) else { return };
+    let browser = open(&daemon);
     eventually(PATIENCE, "its button", || browser.shows("stop").then_some(()));
     browser.click("#stop");
     browser.click("#confirm-ok");
@@ -95,7 +95,7 @@ fn a_keyboard_is_enough() {
     let mut scene = Scene::new("page_keyboard");
     scene.app.insert_inquiries(3);
     let daemon = scene.daemon().set("export.automatic", false).start();
-    let Some(browser) = open(&daemon) else { return };
+    let browser = open(&daemon);
     browser.wait_text("export-state", |text| text == "Idle");
     let go_to = |id: &str| {
         for _ in 0..30 {
@@ -126,7 +126,7 @@ fn a_keyboard_is_enough() {
 fn a_token_is_asked_for_until_it_is_right_and_kept_for_the_tab() {
     let scene = Scene::new("page_token");
     let daemon = scene.daemon().set("http.token", "a-token-of-some-length").start();
-    let Some(browser) = Browser::start() else { return };
+    let browser = Browser::start();
     let page = format!("http://{}/", daemon.address());
     browser.open(&page);
     let wait_prompt = |said: &str| {
