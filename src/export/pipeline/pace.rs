@@ -84,11 +84,13 @@ impl Pace {
     }
 
     /// Batches in flight: while some write, others look up what is there. On a slow link everything is one after another;
-    /// while nobody knows whether it is one, nothing but looking up, which is little, is done ahead.
+    /// while nobody knows whether it is one, nothing but looking up, which is little, is done ahead. Small batches are written
+    /// as soon as they are looked up, and some of their rows wait once more: more of them are under way.
     pub(in crate::export) fn flights(&self) -> usize {
         match self.window {
             1 if self.untried => self.limits.in_flight.div_ceil(2),
             1 => 1,
+            window if self.batch * 2 <= self.limits.most => window * 3,
             window => window * 2,
         }
     }

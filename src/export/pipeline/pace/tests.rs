@@ -143,7 +143,9 @@ fn a_look_up_that_comes_back_soon_enough_gives_the_first_batches_their_places() 
     pace.answered(2_000, ms(100));
     assert_eq!((pace.window(), pace.flights()), (1, 2), "a small one says little");
     pace.answered(12_000, ms(100));
-    assert_eq!((pace.window(), pace.flights()), (4, 8));
+    assert_eq!((pace.window(), pace.flights()), (4, 12));
+    pace.batch = LIMITS.most;
+    assert_eq!(pace.flights(), 8, "large ones are fewer");
     let mut pace = Pace::new(Limits { in_flight: 8, ..LIMITS });
     pace.answered(12_000, ms(100));
     assert_eq!(pace.window(), 4, "what they may take together is half of a deadline");
