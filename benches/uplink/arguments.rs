@@ -5,13 +5,15 @@ use std::time::Duration;
 
 /// How it is called.
 pub(crate) const USAGE: &str = "\
-usage: cargo bench [-- [PART ...] [--quick] [--rows N,N,...] [--batch N,N] [--rounds N] [--minutes N]]
+usage: cargo bench [-- [PART ...] [--quick] [--rows N,N,...] [--batch N,N] [--rounds N] [--minutes N]
+                        [--delay N]]
 parts: throughput latency memory start (these four if none is named) idle
   --quick     small tables, few rounds: whether everything runs, not how fast it is
   --rows      sizes of the table (throughput: 10000,100000,1000000; memory: 1000000)
   --batch     sizes of a batch, 1 to 1000 (100,1000)
   --rounds    rounds of each size, instead of fewer for larger tables
-  --minutes   how long an idle daemon is watched, for each of its two states (5)";
+  --minutes   how long an idle daemon is watched, for each of its two states (5)
+  --delay     how far away the server of latency is: milliseconds there and back (100)";
 
 /// One thing to measure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +34,8 @@ pub(crate) struct Arguments {
     pub(crate) batches: Vec<u16>,
     rounds: Option<u32>,
     pub(crate) watched: Duration,
+    /// There and back.
+    pub(crate) delay: Duration,
 }
 
 impl Arguments {
@@ -44,6 +48,7 @@ impl Arguments {
             batches: vec![100, 1_000],
             rounds: None,
             watched: Duration::from_secs(300),
+            delay: Duration::from_millis(100),
         };
         let mut arguments = arguments.into_iter();
         while let Some(argument) = arguments.next() {
@@ -56,6 +61,7 @@ impl Arguments {
                 "--batch" => read.batches = numbers(&value()?, 1, 1_000)?,
                 "--rounds" => read.rounds = Some(number(&value()?, 1, 1_000)?),
                 "--minutes" => read.watched = Duration::from_secs(60 * number::<u64>(&value()?, 1, 1_440)?),
+                "--delay" => read.delay = Duration::from_millis(number(&value()?, 1, 10_000)?),
                 "throughput" => read.parts.push(Part::Throughput),
                 "latency" => read.parts.push(Part::Latency),
                 "memory" => read.parts.push(Part::Memory),

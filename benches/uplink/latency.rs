@@ -1,6 +1,4 @@
-//! A server that is far away: 100 ms there and back, through the delaying proxy.
-
-use std::time::Duration;
+//! A server that is far away: 100 ms there and back unless told otherwise, through the delaying proxy.
 
 use crate::arguments::Arguments;
 use crate::ceiling::{self, Documents};
@@ -12,9 +10,6 @@ use crate::support::proxy::Proxy;
 use crate::table::Table;
 use crate::uplink::Uplink;
 
-/// Each way.
-const DELAY: Duration = Duration::from_millis(50);
-
 /// How many batches the ceiling has in flight: what gains nothing more on a server nearby, and twice as many.
 const IN_FLIGHT: [u32; 2] = [4, 8];
 
@@ -22,7 +17,10 @@ pub(crate) fn measure(mongod: &Mongod, arguments: &Arguments, report: &mut Repor
     for &batch in &arguments.batches {
         // Some dozens of round trips.
         let rows = if arguments.quick { u32::from(batch) * 20 } else { u32::from(batch) * 100 };
-        report.heading(&format!("A server 100 ms away: {rows} rows in batches of {batch}"));
+        report.heading(&format!(
+            "A server {} ms away: {rows} rows in batches of {batch}",
+            arguments.delay.as_millis()
+        ));
         let table = Table::write(rows);
         let (documents, indexes) = {
             let place = Place::new(mongod);
@@ -32,8 +30,8 @@ pub(crate) fn measure(mongod: &Mongod, arguments: &Arguments, report: &mut Repor
         let mut ceilings: Vec<Vec<f64>> = vec![Vec::new(); IN_FLIGHT.len()];
         let (mut first, mut again) = (Vec::new(), Vec::new());
         let proxy = Proxy::start(mongod.port());
-        proxy.delay(DELAY);
-        for _ in 0..if arguments.quick { 1 } else { 3 } {
+        proxy.delay(arguments.delay / 2);
+        for _ in 0..if arguments.quick { 1 } else { arguments.rounds(rows).min(3) } {
             for (flights, rates) in IN_FLIGHT.iter().zip(&mut ceilings) {
                 let place = Place::with_indexes(mongod, &indexes);
                 let took = ceiling::insert(&proxy.uri(), &place, &documents, batch, *flights);

@@ -180,6 +180,8 @@ impl Exporter {
         request: &RunRequest,
         export_id: &str,
     ) -> Result<PassEnd, PassError> {
+        // There will be something to look up, if nothing to send.
+        target.warm(usize::from(self.config.export.max_in_flight));
         self.prepare(target).await?;
         self.road.begin();
         let mut opened = self.open(Scope::Everything, request, Depth::Full).await?;

@@ -6,7 +6,7 @@
 //! it takes writes, as `ping` succeeds without login and rights, and a read on a secondary.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use mongodb::Client;
@@ -105,8 +105,18 @@ async fn connect(config: &Mongodb, uri: &Secret, end: Instant) -> Result<Target,
     let deadline = config.operation_timeout;
     let refused_indexes = RefusedIndexes::default();
     let crowds = Crowds::default();
-    let target =
-        Target { client, database, collection, heartbeats, deadline, refused_indexes, crowds, closed: false };
+    let warming = Mutex::default();
+    let target = Target {
+        client,
+        database,
+        collection,
+        heartbeats,
+        deadline,
+        refused_indexes,
+        crowds,
+        warming,
+        closed: false,
+    };
     let failure = match timeout_at(end, target.check()).await {
         Ok(Ok(())) => return Ok(target),
         Ok(Err(failure)) => failure,

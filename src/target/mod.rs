@@ -26,12 +26,14 @@ mod update;
 mod ways;
 mod write;
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
+use futures_util::future::try_join_all;
 use mongodb::bson::raw::RawDocumentBuf;
 use mongodb::bson::{Document, doc};
 use mongodb::{Client, Collection, Database};
+use tokio::task::JoinSet;
 
 use crate::report::Failure;
 use heartbeats::Heartbeats;
@@ -48,6 +50,9 @@ pub use survey::{Reached, Rights, Survey};
 pub use update::{Update, UpdateOutcome};
 pub use ways::Ways;
 
+/// Connections came quickly if they took no more than this part of a deadline.
+const QUICK: u32 = 10;
+
 /// A connection to the collection, proved to work when it was made.
 pub struct Target {
     client: Client,
@@ -58,6 +63,8 @@ pub struct Target {
     closed: bool,
     refused_indexes: RefusedIndexes,
     crowds: Crowds,
+    /// What makes connections before they are needed; gone with the target.
+    warming: Mutex<JoinSet<()>>,
 }
 
 impl Target {
@@ -105,9 +112,33 @@ impl Target {
         self.bounded("count", async { self.collection.estimated_document_count().await }).await
     }
 
+    /// Makes connections in the background, so many and then twice as many if those came quickly: to make one takes several
+    /// ways there and back, a long time where the server is far away; but on a slow link they are in the way of each other.
+    pub fn warm(&self, connections: usize) {
+        let mut warming = self.warming.lock().unwrap_or_else(PoisonError::into_inner);
+        while warming.try_join_next().is_some() {}
+        if !warming.is_empty() {
+            return;
+        }
+        let (database, deadline) = (self.database.clone(), self.deadline);
+        warming.spawn(async move {
+            for connections in [connections, connections * 2] {
+                let pings =
+                    (0..connections).map(|_| async { database.run_command(doc! { "ping": 1 }).await });
+                let began = Instant::now();
+                let made = tokio::time::timeout(deadline, try_join_all(pings)).await;
+                // Whoever needs them will meet the failure himself.
+                if !matches!(made, Ok(Ok(_))) || began.elapsed() > deadline / QUICK {
+                    return;
+                }
+            }
+        });
+    }
+
     /// Closes all connections, and waits for it, not long.
     pub async fn close(mut self) {
         self.closed = true;
+        self.warming.get_mut().unwrap_or_else(PoisonError::into_inner).abort_all();
         shut_down(self.client.clone()).await;
     }
 }

@@ -51,13 +51,9 @@ impl Target {
     /// A failure of the connection. Missing rights are not one: the answer says what is missing.
     pub async fn prepare(&self, duplicate_key: &[String]) -> Result<Prepared, Failure> {
         let mut uuid = self.uuid().await?;
+        let mut made = Made::Alone;
         if uuid == Known::Absent {
-            match self.command("create the collection", doc! { "create": self.collection.name() }).await {
-                Ok(_) => {}
-                Err(failure) if is_passing(&failure) => return Err(failure),
-                // It exists by now, or an insert will make it, or can't: then that says why.
-                Err(_) => {}
-            }
+            made = self.create(&missing(&[], duplicate_key)).await?;
             uuid = self.uuid().await?;
         }
         let name = format!("{}.{}", self.database.name(), self.collection.name());
@@ -66,8 +62,29 @@ impl Target {
             Known::Absent => (name, true),
             Known::Unknown => (name, false),
         };
-        let indexes = self.indexes(&id, duplicate_key).await?;
+        let indexes = match made {
+            Made::WithIndexes => Indexes::Ready,
+            Made::Alone => self.indexes(&id, duplicate_key).await?,
+        };
         Ok(Prepared { id, has_uuid, indexes })
+    }
+
+    /// Makes the collection: by making its indexes, which is less to wait for, if it is let.
+    async fn create(&self, indexes: &[Document]) -> Result<Made, Failure> {
+        let name = self.collection.name();
+        if !indexes.is_empty() {
+            match self.command("create indexes", doc! { "createIndexes": name, "indexes": indexes }).await {
+                Ok(_) => return Ok(Made::WithIndexes),
+                Err(failure) if is_passing(&failure) => return Err(failure),
+                // Tried again, one by one.
+                Err(_) => {}
+            }
+        }
+        match self.command("create the collection", doc! { "create": name }).await {
+            Err(failure) if is_passing(&failure) => Err(failure),
+            // If it can't be made, it exists by now, or an insert will make it, or can't: then that says why.
+            Ok(_) | Err(_) => Ok(Made::Alone),
+        }
     }
 
     /// Makes the indexes, unless this collection refused them a short while ago.
@@ -125,26 +142,7 @@ impl Target {
         if duplicate_key.is_empty() {
             return Ok(());
         }
-        let mut missing = Vec::new();
-        let existing = self.index_keys().await?;
-        // Any index that begins with the first column serves the look-up; the `_id` at the end of ours lets the answer
-        // come from the index alone.
-        if !existing.iter().any(|key| key.keys().next() == duplicate_key.first()) {
-            let mut key: Document =
-                duplicate_key.iter().map(|column| (column.clone(), Bson::Int32(1))).collect();
-            key.insert("_id", 1);
-            let name = format!("{LOOKUP_INDEX}_{}", duplicate_key.join("_"));
-            missing.push(doc! { "key": key, "name": name });
-        }
-        let race = race_index();
-        if !existing.contains(&race) {
-            missing.push(doc! {
-                "key": race,
-                "name": RACE_INDEX,
-                "unique": true,
-                "partialFilterExpression": { "export_metadata.duplicate_key": { "$exists": true } },
-            });
-        }
+        let missing = missing(&self.index_keys().await?, duplicate_key);
         // One by one: if one is refused, the other is there all the same.
         let mut refused = None;
         for index in missing {
@@ -178,6 +176,39 @@ impl Target {
             .map(|key| key.iter().map(|(name, order)| (name.clone(), as_int(order))).collect())
             .collect())
     }
+}
+
+/// How the collection was made, if it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Made {
+    WithIndexes,
+    Alone,
+}
+
+/// The indexes for this duplicate key that aren't among the existing ones.
+fn missing(existing: &[Document], duplicate_key: &[String]) -> Vec<Document> {
+    let mut missing = Vec::new();
+    if duplicate_key.is_empty() {
+        return missing;
+    }
+    // Any index that begins with the first column serves the look-up; the `_id` at the end of ours lets the answer
+    // come from the index alone.
+    if !existing.iter().any(|key| key.keys().next() == duplicate_key.first()) {
+        let mut key: Document = duplicate_key.iter().map(|column| (column.clone(), Bson::Int32(1))).collect();
+        key.insert("_id", 1);
+        let name = format!("{LOOKUP_INDEX}_{}", duplicate_key.join("_"));
+        missing.push(doc! { "key": key, "name": name });
+    }
+    let race = race_index();
+    if !existing.contains(&race) {
+        missing.push(doc! {
+            "key": race,
+            "name": RACE_INDEX,
+            "unique": true,
+            "partialFilterExpression": { "export_metadata.duplicate_key": { "$exists": true } },
+        });
+    }
+    missing
 }
 
 /// The key of the index that closes the race between hosts.

@@ -20,10 +20,9 @@ use std::time::{Duration, Instant};
 
 use mongodb::bson::Bson;
 use mongodb::bson::oid::ObjectId;
-use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::candidate::{Candidate, Verdict};
-use super::pipeline::{Flights, Marks, Road, inserted};
+use super::pipeline::{Flights, Marks, Place, Road, inserted};
 use crate::config::Updates;
 use crate::hashed::HashedMap;
 use crate::record::{Provenance, Shape};
@@ -64,23 +63,19 @@ pub(super) struct Way<'a> {
     pub(super) flights: &'a Flights,
     /// How much is sent at a time.
     pub(super) road: &'a Road,
-    /// As many places for batches that write as may be in flight.
-    pub(super) writing: &'a Semaphore,
     /// Is told of each command that MongoDB answered, with the bytes of the documents in it.
     pub(super) answered: &'a (dyn Fn(usize) + Sync),
     /// Is told each second that a command is waited for, which has a deadline of its own.
     pub(super) waiting: &'a (dyn Fn() + Sync),
 }
 
-impl<'a> Way<'a> {
+impl Way<'_> {
     /// Waits until this batch may write. What others do meanwhile isn't the link's fault, nor the server's.
-    async fn may_write(&self, waited: &mut Duration) -> Option<SemaphorePermit<'a>> {
+    async fn may_write(&self, waited: &mut Duration) -> Place<'_> {
         let began = Instant::now();
-        // The leg never closes it.
-        let share = self.road.pace().share();
-        let permit = self.writing.acquire_many(share).await.ok();
+        let place = self.road.may_write().await;
         *waited += began.elapsed();
-        permit
+        place
     }
 
     /// Runs one command of so many bytes, of which that many were counted on before. A large row may take longer than a pass
@@ -200,9 +195,6 @@ async fn round(
 ) -> Result<(), Failure> {
     let waiting = waiting(rows, ahead);
     let Sight { copies, holders } = sight::look(way, rows, &waiting, !tells).await?;
-    if tells {
-        way.road.looked(!copies.is_empty());
-    }
     let mut updates = Vec::new();
     for (at, row) in rows.iter_mut().enumerate().filter(|(_, row)| row.is_active()) {
         if let Some(copy) = copies.get(&row.candidate.id) {

@@ -23,7 +23,7 @@ const ID: usize = 24;
 const HOLDER: usize = 150;
 const KEY: usize = 24;
 
-/// So many copies are looked up at the same time as the holders of all keys.
+/// So many copies are looked up at the same time as the holders of keys.
 const FEW: usize = 100;
 
 /// What a round sees.
@@ -66,7 +66,8 @@ impl Held {
 }
 
 /// Looks up what this round is about, and who holds the keys of the rows that are `waiting`. Where copies are looked for only
-/// as nobody `knows` whether there are any, the first ones stand for the others.
+/// as nobody `knows` whether there are any, the first ones stand for the others: of a pass's first batches, whose rows are
+/// mostly new, they are looked up together with the holders of their keys.
 pub(super) async fn look(
     way: &Way<'_>,
     rows: &mut [Open<'_>],
@@ -83,8 +84,12 @@ pub(super) async fn look(
         return Ok(Sight { copies, holders });
     }
     let first = if knows { sought.len() } else { (way.road.command() / COPY).clamp(1, sought.len().max(1)) };
+    let together = if !knows && way.road.is_fresh() { FEW } else { 0 };
+    let asked: HashedSet<_> = sought.iter().take(together).copied().collect();
+    let first_keys = keys(way, rows, &[], |row| asked.contains(&row.candidate.id));
+    let first_keys: Vec<_> = first_keys.iter().collect();
     let (first, others) = sought.split_at(first.min(sought.len()));
-    let mut copies = copies(way, first).await?;
+    let (mut copies, mut holders) = tokio::try_join!(copies(way, first), holders(way, &first_keys))?;
     if copies.is_empty() && !knows {
         let first: HashedSet<_> = first.iter().collect();
         for row in rows.iter_mut().filter(|row| row.is_active() && !first.contains(&row.candidate.id)) {
@@ -99,9 +104,15 @@ pub(super) async fn look(
     } else {
         copies.extend(self::copies(way, others).await?);
     }
-    let keys = keys(way, rows, waiting, |row| !copies.contains_key(&row.candidate.id));
+    if !knows {
+        // At once: the next batches wait for nothing else.
+        way.road.looked(!copies.is_empty());
+    }
+    let keys = keys(way, rows, waiting, |row| {
+        !asked.contains(&row.candidate.id) && !copies.contains_key(&row.candidate.id)
+    });
     let keys: Vec<_> = keys.iter().collect();
-    let holders = holders(way, &keys).await?;
+    holders.extend(self::holders(way, &keys).await?);
     Ok(Sight { copies, holders })
 }
 

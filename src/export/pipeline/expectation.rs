@@ -13,11 +13,13 @@ pub(in crate::export) struct Expectation {
     looks: u32,
     /// What a surprise costs next time.
     surprise: u32,
+    /// Whether no batch has told anything yet.
+    fresh: bool,
 }
 
 impl Default for Expectation {
     fn default() -> Self {
-        Self { looks: 1, surprise: AFTER_SURPRISE.0 }
+        Self { looks: 1, surprise: AFTER_SURPRISE.0, fresh: true }
     }
 }
 
@@ -27,8 +29,14 @@ impl Expectation {
         self.looks > 0
     }
 
+    /// Whether no batch has told yet whether there are copies.
+    pub(in crate::export) fn is_fresh(self) -> bool {
+        self.fresh
+    }
+
     /// Copies were looked up for a batch.
     pub(in crate::export) fn looked(&mut self, found: bool) {
+        self.fresh = false;
         self.looks = if found { self.looks.max(1) } else { self.looks.saturating_sub(1) };
     }
 
@@ -48,9 +56,9 @@ mod tests {
     #[test]
     fn copies_are_looked_up_until_there_are_none_and_again_after_a_surprise() {
         let mut expectation = Expectation::default();
-        assert!(expectation.looks(), "nobody knows yet");
+        assert!(expectation.looks() && expectation.is_fresh(), "nobody knows yet");
         expectation.looked(true);
-        assert!(expectation.looks());
+        assert!(expectation.looks() && !expectation.is_fresh());
         expectation.looked(false);
         assert!(!expectation.looks());
         for batches in [2, 4, 8] {

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 
 use super::Leg;
 use super::flights::Flights;
@@ -45,6 +45,8 @@ pub(super) struct Line<'a> {
     pub(super) to_record: u64,
     pub(super) flying: usize,
     pub(super) flying_bytes: usize,
+    /// Rows that aren't read yet, as far as is known.
+    pub(super) left: Option<usize>,
     /// What the batch that was read last takes.
     pub(super) read_bytes: Option<usize>,
     pub(super) written_at: Option<Timestamp>,
@@ -66,6 +68,7 @@ impl<'a> Line<'a> {
         opened: &'a mut Opened,
         run: &'a mut Option<Run>,
     ) -> Self {
+        let left = usize::try_from(opened.total).ok().filter(|total| *total > 0);
         Self {
             exporter,
             target,
@@ -82,6 +85,7 @@ impl<'a> Line<'a> {
             to_record: 0,
             flying: 0,
             flying_bytes: 0,
+            left,
             read_bytes: None,
             written_at: None,
             ending: None,
@@ -98,13 +102,11 @@ impl<'a> Line<'a> {
         };
         let waited = self.exporter.pulse.clone();
         let waiting = move || step(&waited, false);
-        let writing = Semaphore::new(usize::from(self.exporter.config.export.max_in_flight).max(1));
         let way = Way {
             target: self.target,
             rules: self.rules,
             flights: self.flights,
             road: &road,
-            writing: &writing,
             answered: &answered,
             waiting: &waiting,
         };
@@ -125,6 +127,7 @@ impl<'a> Line<'a> {
                 Some(landed) = flying.next() => self.land(landed),
                 recorded = done(&mut self.recording) => self.recorded(recorded),
                 read = done(&mut self.reading) => self.take_in(read).await,
+                () = road.wider() => {}
             }
         }
         drop(flying);

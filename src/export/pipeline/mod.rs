@@ -12,6 +12,7 @@ mod flights;
 mod line;
 mod pace;
 mod packet;
+mod places;
 mod reading;
 mod recording;
 mod road;
@@ -31,6 +32,7 @@ use crate::target::Target;
 pub(super) use flights::{Flights, Marks, inserted, may_be_changing};
 use line::Line;
 pub(super) use pace::{Limits, Pace};
+pub(super) use places::Place;
 pub(super) use road::Road;
 
 /// How a part of a pass ended.

@@ -4,7 +4,9 @@
 //! - a command that didn't make its deadline is sent in halves from then on, down to one row: whatever gets through at
 //!   all gets through in the end;
 //! - what is sent at a time grows only by what was seen to go through quickly, never beyond the configured limits;
-//! - it begins small with one batch: a slow link is not flooded to find out that it is slow.
+//! - it begins small with one batch: a slow link is not flooded to find out that it is slow. What comes back so soon that
+//!   more than a first command would fit, even if all the time were that of the bytes, shows that it isn't one; however
+//!   long the way is.
 //!
 //! Pure: times are arguments.
 
@@ -30,6 +32,10 @@ const LONGEST: Duration = Duration::from_secs(600);
 
 /// A part of the deadline that a command, or a batch, should take at most: others are on the same link.
 const SHARE: u32 = 8;
+
+/// Batches that may write at a time by what one command has shown: if each takes as long as it may, they take half of a
+/// deadline together.
+const SHOWN: usize = SHARE as usize / 2;
 
 /// What may be sent at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,23 +84,27 @@ impl Pace {
     }
 
     /// Batches in flight: while some write, others look up what is there. On a slow link everything is one after another;
-    /// while nobody knows whether it is one, nothing but looking up, which is little, is done ahead.
+    /// while nobody knows whether it is one, nothing but looking up, which is little, is done ahead. Small batches are written
+    /// as soon as they are looked up, and some of their rows wait once more: more of them are under way.
     pub(in crate::export) fn flights(&self) -> usize {
         match self.window {
-            1 if self.untried => self.limits.in_flight,
+            1 if self.untried => self.limits.in_flight.div_ceil(2),
             1 => 1,
+            window if self.batch * 2 <= self.limits.most => window * 3,
             window => window * 2,
         }
     }
 
-    /// The part of the places for writing that one batch takes, so that the window holds.
-    pub(in crate::export) fn share(&self) -> u32 {
-        u32::try_from(self.limits.in_flight.div_ceil(self.window)).unwrap_or(1)
+    /// Batches that may write at a time.
+    pub(in crate::export) fn window(&self) -> usize {
+        self.window
     }
 
-    /// Rows of the next batch.
-    pub(in crate::export) fn batch(&self) -> usize {
-        self.batch
+    /// Rows of the next batch, if so many are left, as far as is known. The last ones are shared out: all places have something
+    /// to do until the end.
+    pub(in crate::export) fn batch(&self, left: Option<usize>) -> usize {
+        let share = left.map(|left| left.div_ceil(self.window).next_multiple_of(self.limits.first.max(1)));
+        share.map_or(self.batch, |share| self.batch.min(share))
     }
 
     /// Rows of a command at most.
@@ -121,6 +131,9 @@ impl Pace {
             reason = "a number of bytes; what is larger than any is cut"
         )]
         let fits = fits as usize;
+        if self.untried && fits > FIRST_COMMAND {
+            self.window = self.window.max(self.limits.in_flight.min(SHOWN));
+        }
         if took > target * 2 && bytes <= self.command {
             self.command = self.command.min(fits.max(1));
         } else if took < target {

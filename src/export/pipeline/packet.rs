@@ -36,7 +36,7 @@ impl Packet {
         let mut waited = Duration::ZERO;
         let delivered = deliver(way, number, &self.candidates, &self.provenance, &mut waited).await;
         if delivered.is_ok() {
-            way.road.pace().delivered(self.full, self.began.elapsed().saturating_sub(waited));
+            way.road.delivered(self.full, self.began.elapsed().saturating_sub(waited));
         }
         for candidate in &mut self.candidates {
             candidate.shed();

@@ -47,7 +47,7 @@ impl Line<'_> {
             return;
         }
         let Some(mut scan) = self.opened.scan.take() else { return };
-        let asked = self.exporter.road.pace().batch();
+        let asked = self.exporter.road.pace().batch(self.left);
         let exported_at = after(self.written_at);
         self.written_at = Some(exported_at);
         let (stop, pulse) = (Arc::clone(&self.exporter.stop), self.exporter.pulse.clone());
@@ -72,6 +72,7 @@ impl Line<'_> {
             Err(error) => return self.fail(error, u64::MAX),
         };
         let Batch { candidates, done, .. } = batch;
+        self.left = self.left.and_then(|left| left.checked_sub(candidates.len())).filter(|left| *left > 0);
         let position = scan.position();
         (self.opened.scan, self.opened.lookout) = (Some(scan), lookout);
         let is_manual = self.request.trigger == Trigger::Manual;

@@ -1,21 +1,32 @@
 //! What is known of the way to MongoDB, shared by the batches in flight.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+use tokio::sync::Notify;
 
 use super::expectation::Expectation;
 use super::pace::Pace;
+use super::places::{Place, Places};
 use crate::report::{Failure, Reason};
 
 /// What is known of the way to MongoDB.
 pub(in crate::export) struct Road {
     pace: Mutex<Pace>,
     expectation: Mutex<Expectation>,
+    places: Places,
+    /// Wakes whoever sends batches on their way: more of them may be than before.
+    wider: Notify,
 }
 
 impl Road {
     pub(in crate::export) fn new(pace: Pace) -> Self {
-        Self { pace: Mutex::new(pace), expectation: Mutex::default() }
+        Self {
+            pace: Mutex::new(pace),
+            expectation: Mutex::default(),
+            places: Places::default(),
+            wider: Notify::new(),
+        }
     }
 
     /// How much is sent at a time.
@@ -26,6 +37,35 @@ impl Road {
     /// Bytes of the next command.
     pub(in crate::export) fn command(&self) -> usize {
         self.pace().command()
+    }
+
+    /// Waits until another batch may write.
+    pub(in crate::export) async fn may_write(&self) -> Place<'_> {
+        self.places.take(|| self.pace().window()).await
+    }
+
+    /// A batch is through; it was a `full` one, or what was left of the table.
+    pub(in crate::export) fn delivered(&self, full: bool, took: Duration) {
+        self.learn(|pace| pace.delivered(full, took));
+    }
+
+    /// Waits until more batches may be on their way than before.
+    pub(in crate::export) async fn wider(&self) {
+        self.wider.notified().await;
+    }
+
+    fn learn(&self, lesson: impl FnOnce(&mut Pace)) {
+        let mut pace = self.pace();
+        let before = (pace.window(), pace.flights());
+        lesson(&mut pace);
+        let now = (pace.window(), pace.flights());
+        drop(pace);
+        if now.0 > before.0 {
+            self.places.changed();
+        }
+        if now.1 > before.1 {
+            self.wider.notify_one();
+        }
     }
 
     /// Runs one command of so many bytes, as far as is known before; the pace follows how long it takes for what it
@@ -39,7 +79,7 @@ impl Road {
         let began = Instant::now();
         let result = command.await;
         match &result {
-            Ok(answer) => self.pace().answered(carried(answer), began.elapsed()),
+            Ok(answer) => self.learn(|pace| pace.answered(carried(answer), began.elapsed())),
             Err(failure) if failure.reason == Reason::Timeout => self.pace().missed(bytes),
             Err(_) => {}
         }
@@ -54,6 +94,11 @@ impl Road {
     /// Whether copies of all rows are to be looked up.
     pub(in crate::export) fn looks(&self) -> bool {
         self.expectation().looks()
+    }
+
+    /// Whether no batch of this pass has told yet whether there are copies.
+    pub(in crate::export) fn is_fresh(&self) -> bool {
+        self.expectation().is_fresh()
     }
 
     /// Copies were looked up for a batch.

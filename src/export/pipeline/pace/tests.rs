@@ -16,22 +16,22 @@ fn ms(millis: u64) -> Duration {
 #[test]
 fn a_quick_link_is_filled_within_a_few_batches_and_never_beyond_the_limits() {
     let mut pace = Pace::new(LIMITS);
-    assert_eq!((pace.window, pace.batch()), (1, 100));
+    assert_eq!((pace.window, pace.batch(None)), (1, 100));
     for _ in 0..20 {
         pace.delivered(true, ms(5));
         pace.answered(pace.command(), ms(5));
     }
-    assert_eq!((pace.window, pace.batch(), pace.command()), (4, 1_000, LARGEST_COMMAND));
+    assert_eq!((pace.window, pace.batch(None), pace.command()), (4, 1_000, LARGEST_COMMAND));
 }
 
 #[test]
 fn a_batch_that_was_asked_for_keeps_its_size() {
     let mut pace = Pace::new(Limits { least: 300, first: 300, most: 300, rows: 300, ..LIMITS });
     pace.delivered(true, ms(1));
-    assert_eq!(pace.batch(), 300);
+    assert_eq!(pace.batch(None), 300);
     pace.missed(40_000);
     pace.delivered(true, ms(9_000));
-    assert_eq!(pace.batch(), 300);
+    assert_eq!(pace.batch(None), 300);
     assert_eq!(pace.command(), 20_000, "it is sent in parts instead");
 }
 
@@ -42,17 +42,17 @@ fn batches_that_are_sent_in_parts_are_put_together_only_as_long_as_that_saves_ti
         // Everything is there already: a look-up, whatever its size.
         pace.delivered(true, ms(200));
     }
-    assert_eq!((pace.batch(), pace.rows()), (1_000, 100));
+    assert_eq!((pace.batch(None), pace.rows()), (1_000, 100));
     pace.broke_off();
     for _ in 0..10 {
         pace.broke_off();
     }
-    assert_eq!(pace.batch(), 100, "no less than was asked for");
+    assert_eq!(pace.batch(None), 100, "no less than was asked for");
     for _ in 0..10 {
-        let took = ms(100 + pace.batch() as u64);
+        let took = ms(100 + pace.batch(None) as u64);
         pace.delivered(true, took);
     }
-    assert_eq!(pace.batch(), 400);
+    assert_eq!(pace.batch(None), 400);
 }
 
 #[test]
@@ -63,12 +63,12 @@ fn what_never_makes_its_deadline_is_halved_down_to_one_row() {
         pace.missed(bytes);
         pace.broke_off();
     }
-    assert_eq!((pace.window, pace.batch(), pace.command()), (1, 1, 1));
+    assert_eq!((pace.window, pace.batch(None), pace.command()), (1, 1, 1));
     for _ in 0..40 {
         pace.answered(pace.command().max(600), ms(10));
         pace.delivered(true, ms(10));
     }
-    assert_eq!((pace.window, pace.batch()), (4, 1_000), "and grows again when the link is better");
+    assert_eq!((pace.window, pace.batch(None)), (4, 1_000), "and grows again when the link is better");
     assert!(pace.command() > 1_000_000);
 }
 
@@ -133,5 +133,59 @@ fn a_long_way_is_no_slow_link() {
     for _ in 0..10 {
         pace.delivered(true, ms(600));
     }
-    assert_eq!((pace.window, pace.batch()), (4, 1_000));
+    assert_eq!((pace.window, pace.batch(None)), (4, 1_000));
+}
+
+#[test]
+fn a_look_up_that_comes_back_soon_enough_gives_the_first_batches_their_places() {
+    let mut pace = Pace::new(LIMITS);
+    assert_eq!((pace.window(), pace.flights()), (1, 2));
+    pace.answered(2_000, ms(100));
+    assert_eq!((pace.window(), pace.flights()), (1, 2), "a small one says little");
+    pace.answered(12_000, ms(100));
+    assert_eq!((pace.window(), pace.flights()), (4, 12));
+    pace.batch = LIMITS.most;
+    assert_eq!(pace.flights(), 8, "large ones are fewer");
+    let mut pace = Pace::new(Limits { in_flight: 8, ..LIMITS });
+    pace.answered(12_000, ms(100));
+    assert_eq!(pace.window(), 4, "what they may take together is half of a deadline");
+    let mut pace = Pace::new(Limits { in_flight: 1, ..LIMITS });
+    pace.answered(12_000, ms(100));
+    assert_eq!((pace.window(), pace.flights()), (1, 1));
+}
+
+#[test]
+fn a_slow_link_gets_one_batch_at_a_time_until_it_is_through() {
+    for bytes_per_second in [8_000, 16_000] {
+        let mut pace = Pace::new(LIMITS);
+        for bytes in [2_000, 12_000, FIRST_COMMAND] {
+            pace.answered(bytes, Duration::from_secs_f64(bytes as f64 / f64::from(bytes_per_second)));
+            assert_eq!(pace.window(), 1, "{bytes_per_second}");
+        }
+    }
+}
+
+#[test]
+fn after_a_pass_that_broke_off_places_come_back_one_batch_after_the_other() {
+    let mut pace = Pace::new(LIMITS);
+    pace.answered(FIRST_COMMAND, ms(100));
+    assert_eq!(pace.window(), 4);
+    pace.broke_off();
+    pace.answered(FIRST_COMMAND, ms(100));
+    assert_eq!((pace.window(), pace.flights()), (1, 1));
+    pace.delivered(true, ms(200));
+    assert_eq!(pace.window(), 2);
+}
+
+#[test]
+fn the_last_rows_are_shared_out_among_the_places() {
+    let mut pace = Pace::new(Limits { least: 100, rows: 100, ..LIMITS });
+    for _ in 0..10 {
+        pace.delivered(true, ms(20));
+    }
+    let sizes =
+        [None, Some(9_000), Some(2_000), Some(1_900), Some(150), Some(1)].map(|left| pace.batch(left));
+    assert_eq!(sizes, [1_000, 1_000, 500, 500, 100, 100]);
+    let pace = Pace::new(Limits { least: 1_000, first: 1_000, rows: 1_000, ..LIMITS });
+    assert_eq!(pace.batch(Some(10)), 1_000, "no less than was asked for");
 }
