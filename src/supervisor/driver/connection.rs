@@ -1,6 +1,7 @@
 //! The connection that probes and passes share, its end when it has been of no use for long enough, and what becomes of the
 //! memory then.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Supervisor;
@@ -45,8 +46,14 @@ impl Supervisor {
         self.free_at = Some(Instant::now() + ENDED);
     }
 
+    /// Blocks nobody but a thread that may: the ledger may be at work for somebody else.
     pub(super) fn give_back(&mut self) {
         self.free_at = None;
-        (self.give_back)();
+        let (store, give_back) = (Arc::clone(&self.store), self.give_back);
+        drop(tokio::task::spawn_blocking(move || {
+            // A ledger that can't even do that is met by whoever needs it next.
+            let _failed = store.with(|ledger| ledger.shrink());
+            give_back();
+        }));
     }
 }
