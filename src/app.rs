@@ -61,11 +61,11 @@ pub enum AppError {
 }
 
 /// Runs the daemon until a signal stops it. `sources` is where the configuration came from, to be read again when a signal
-/// asks for it; `telemetry` the log whose filter may change then.
+/// asks for it; `telemetry` the log whose filter may change then. `give_back` has the allocator give back what is free.
 ///
 /// # Errors
 /// What keeps it from starting.
-pub fn run(config: Config, sources: Sources, telemetry: Telemetry) -> Result<(), AppError> {
+pub fn run(config: Config, sources: Sources, telemetry: Telemetry, give_back: fn()) -> Result<(), AppError> {
     let signals = Signals::register().map_err(AppError::System)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         // One for the driver of MongoDB, one for everything else: more gain nothing, and each costs memory.
@@ -78,7 +78,8 @@ pub fn run(config: Config, sources: Sources, telemetry: Telemetry) -> Result<(),
         .enable_all()
         .build()
         .map_err(AppError::System)?;
-    let result = runtime.block_on(serve(Arc::new(config), Reload::new(sources, telemetry), &signals));
+    let reload = Reload::new(sources, telemetry);
+    let result = runtime.block_on(serve(Arc::new(config), reload, &signals, give_back));
     // A blocking read of SQLite that hangs in the file system can't be interrupted.
     runtime.shutdown_timeout(Duration::from_millis(200));
     if result.is_ok() {
@@ -87,7 +88,12 @@ pub fn run(config: Config, sources: Sources, telemetry: Telemetry) -> Result<(),
     result
 }
 
-async fn serve(config: Arc<Config>, reload: Reload, signals: &Signals) -> Result<(), AppError> {
+async fn serve(
+    config: Arc<Config>,
+    reload: Reload,
+    signals: &Signals,
+    give_back: fn(),
+) -> Result<(), AppError> {
     let notifier = Arc::new(Notifier::from_env());
     let source = source_id(&config.sqlite)?;
     let _taken = ledger::take(&config.state.directory)?;
@@ -139,6 +145,7 @@ async fn serve(config: Arc<Config>, reload: Reload, signals: &Signals) -> Result
         commands,
         notifier: Arc::clone(&notifier),
         reload,
+        give_back,
     });
 
     let closing = Arc::new(Notify::new());

@@ -1,5 +1,7 @@
 //! The command line → an exit code.
 
+mod heap;
+
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
@@ -63,7 +65,7 @@ fn run(sources: &Sources) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    match app::run(config, sources.clone(), telemetry) {
+    match app::run(config, sources.clone(), telemetry, heap::give_back) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!(event = "failed", %error, "The daemon can't run");

@@ -105,6 +105,15 @@ impl Ledger {
         Ok(transaction.commit()?)
     }
 
+    /// Forgets what it keeps in memory to be quick: pages and statements that the last export has used.
+    ///
+    /// # Errors
+    /// See [`LedgerError`].
+    pub fn shrink(&self) -> Result<(), LedgerError> {
+        self.connection.flush_prepared_statement_cache();
+        Ok(self.connection.execute_batch("PRAGMA shrink_memory")?)
+    }
+
     /// Begins a transaction that writes. One that a failed rollback left open is ended first.
     fn begin(&mut self) -> Result<Transaction<'_>, LedgerError> {
         if !self.connection.is_autocommit() {

@@ -79,6 +79,9 @@ pub struct Supervisor {
     telling: Pace,
     /// When the connection has been of no use for long enough.
     idle_at: Option<Instant>,
+    /// When everything that the last pass or connection needed is free.
+    free_at: Option<Instant>,
+    give_back: fn(),
     health: Health,
     stall_limit: Duration,
     /// Whether the ledger on the disk says what the status says of being paused.
@@ -93,7 +96,7 @@ impl Supervisor {
     #[must_use]
     pub fn new(parts: Parts) -> Self {
         let Parts { config, timing, exporter, store, paused, ways, status, .. } = parts;
-        let Parts { link, past, backlog, stop, commands, notifier, reload, .. } = parts;
+        let Parts { link, past, backlog, stop, commands, notifier, reload, give_back, .. } = parts;
         let stall_limit = timing.stall;
         let (mut machine, first_effects) = Machine::start(timing, Instant::now());
         if paused {
@@ -128,6 +131,8 @@ impl Supervisor {
             told: String::new(),
             telling: Pace::new(TELL_EVERY),
             idle_at: None,
+            free_at: None,
+            give_back,
             health: Health::default(),
             stall_limit,
             pause_kept: Arc::new(AtomicBool::new(true)),
@@ -184,6 +189,7 @@ impl Supervisor {
                     self.pass = None;
                     self.health.ended();
                     self.plan_disconnect();
+                    self.plan_giving_back();
                     self.remember_paused();
                     self.count_after(&end);
                     self.on(Event::PassEnded(end));
@@ -215,6 +221,7 @@ impl Supervisor {
                 Ok(()) = shown.changed() => self.telling.ask(Instant::now()),
                 () = at(self.telling.due()) => self.tell(),
                 () = at(self.idle_at) => self.disconnect_if_idle(),
+                () = at(self.free_at), if self.pass.is_none() => self.give_back(),
                 _ = watchdog.tick(), if feed.is_some() => {
                     if self.health.is_good() {
                         self.notifier.watchdog();

@@ -9,7 +9,7 @@ fn environment(pid: u32) -> Vec<String> {
     let bytes = fs::read(format!("/proc/{pid}/environ")).expect("our own child");
     String::from_utf8_lossy(&bytes)
         .split('\0')
-        .filter(|text| text.starts_with("MALLOC_"))
+        .filter(|text| text.starts_with("MALLOC_CONF="))
         .map(str::to_owned)
         .collect()
 }
@@ -18,7 +18,7 @@ fn environment(pid: u32) -> Vec<String> {
 fn a_daemon_that_is_started_by_hand_keeps_one_heap_for_all_threads() {
     let scene = Scene::new("oneheap");
     let daemon = scene.daemon().start();
-    assert!(environment(daemon.pid()).contains(&"MALLOC_ARENA_MAX=1".to_owned()));
+    assert!(environment(daemon.pid()).iter().any(|text| text.contains("narenas:1,")));
     let name = fs::read_to_string(format!("/proc/{}/comm", daemon.pid())).expect("our own child");
     assert_eq!(name.trim(), "mongo-uplink", "and is called what it is");
     let line = fs::read(format!("/proc/{}/cmdline", daemon.pid())).expect("our own child");
@@ -30,8 +30,8 @@ fn a_daemon_that_is_started_by_hand_keeps_one_heap_for_all_threads() {
 #[test]
 fn whoever_sets_the_allocator_by_hand_is_right() {
     let scene = Scene::new("ownheap");
-    let daemon = scene.daemon().env("MALLOC_ARENA_MAX", "3").start();
-    assert_eq!(environment(daemon.pid()), ["MALLOC_ARENA_MAX=3"]);
+    let daemon = scene.daemon().env("MALLOC_CONF", "narenas:3").start();
+    assert_eq!(environment(daemon.pid()), ["MALLOC_CONF=narenas:3"]);
 }
 
 #[test]

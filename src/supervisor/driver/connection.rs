@@ -1,9 +1,14 @@
-//! The connection that probes and passes share, and its end when it has been of no use for long enough.
+//! The connection that probes and passes share, its end when it has been of no use for long enough, and what becomes of the
+//! memory then.
 
-use std::time::Instant;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use super::Supervisor;
 use crate::target::Target;
+
+/// After this time the tasks of a connection that was closed have ended, too, and what they held is free.
+const ENDED: Duration = Duration::from_secs(3);
 
 /// The connection that probes and passes share, and when it was last of use.
 #[derive(Default)]
@@ -30,7 +35,25 @@ impl Supervisor {
             && let Some(target) = held.target.take()
         {
             drop(tokio::spawn(target.close()));
+            self.free_at = Some(Instant::now() + ENDED);
         }
         self.plan_disconnect();
+    }
+
+    /// Something that needed memory is done. Once for each pass and connection, not for each probe: a host that is offline
+    /// would wake once more for each.
+    pub(super) fn plan_giving_back(&mut self) {
+        self.free_at = Some(Instant::now() + ENDED);
+    }
+
+    /// Blocks nobody but a thread that may: the ledger may be at work for somebody else.
+    pub(super) fn give_back(&mut self) {
+        self.free_at = None;
+        let (store, give_back) = (Arc::clone(&self.store), self.give_back);
+        drop(tokio::task::spawn_blocking(move || {
+            // A ledger that can't even do that is met by whoever needs it next.
+            let _failed = store.with(|ledger| ledger.shrink());
+            give_back();
+        }));
     }
 }

@@ -45,4 +45,6 @@ pub struct Parts {
     pub notifier: Arc<Notifier>,
     /// How the configuration is read again.
     pub reload: Reload,
+    /// Has the allocator give back what is free.
+    pub give_back: fn(),
 }
