@@ -10,7 +10,7 @@ use tikv_jemallocator::Jemalloc;
 static HEAP: Jemalloc = Jemalloc;
 
 /// After how many milliseconds what is free goes back. It is looked at only while somebody allocates: what an export has left
-/// would stay for as long as nobody does.
+/// would stay for as long as nobody does. Of the first heap: there are others only if the environment says so.
 const DELAY: &str = "arena.0.dirty_decay_ms\0";
 
 /// Gives back what is free now: a delay of nothing does so at once.

@@ -180,9 +180,9 @@ impl Exporter {
         request: &RunRequest,
         export_id: &str,
     ) -> Result<PassEnd, PassError> {
-        // There will be something to look up, if nothing to send.
-        target.warm(usize::from(self.config.export.max_in_flight));
+        let began = Instant::now();
         self.prepare(target).await?;
+        target.warm(usize::from(self.config.export.max_in_flight), began.elapsed());
         self.road.begin();
         let mut opened = self.open(Scope::Everything, request, Depth::Full).await?;
         let mut run = None;

@@ -5,8 +5,10 @@
 //! the ledger, with its row, with its place in the table), and then nothing tells any more. Therefore:
 //! - as soon as every row was compared, all that earlier exports wrote is counted: what was left is found by then;
 //! - where all entries are lost before that, what an export left is taken for counted if a later one has counted anything:
-//!   that may have been among it. Only then may a row be counted never: one of the few batches that were under way when
-//!   an export broke off, if the ledger is lost while the next one is finding them. None is counted twice.
+//!   that may have been among it. None is counted twice.
+//!
+//! Counted never may be, of the few batches that were under way when an export broke off: a row of which the ledger is lost while
+//! the next export is finding them; one that was away from the table then; and one that is held, as no comparison sends it.
 
 use rusqlite::Connection;
 

@@ -99,6 +99,19 @@ impl DuplicateKey {
         bytes.sum::<usize>() + 32 * self.values.len()
     }
 
+    /// Bytes that the first value takes in a look-up: the others may not be asked for.
+    #[must_use]
+    pub fn least(&self) -> usize {
+        /// Type and name in a list.
+        const AROUND: usize = 3;
+        AROUND
+            + match self.values.first() {
+                Some(Bson::String(text)) => text.len() + 5,
+                Some(Bson::Binary(binary)) => binary.bytes.len() + 5,
+                _ => 0,
+            }
+    }
+
     /// The key of a document that may have been written by another program; `None` if it has none, or if a value is of
     /// a type that no row has.
     #[must_use]

@@ -6,8 +6,9 @@ use mongodb::bson::raw::{RawDocument, RawDocumentBuf};
 use super::document::{document, metadata};
 use super::{PackedRow, Provenance, Refusal, Shape, ValueRef};
 
-/// What a document has around its fields, roughly: `_id` and metadata without the row's key.
-const AROUND: usize = 300;
+/// What a document has around its fields at most: `_id` and metadata, without the row's key and the source's id, with an
+/// export's id of 32 bytes.
+const AROUND: usize = 270;
 
 /// What a field has around its value and name, roughly.
 const FIELD: usize = 7;
@@ -69,12 +70,13 @@ fn cleared(mut memory: Vec<u8>) -> RawDocumentBuf {
     RawDocumentBuf::from_bytes(memory).unwrap_or_default()
 }
 
-/// The bytes that the row's document will have, roughly, without encoding it.
+/// The bytes that the row's document will have at most, roughly, without encoding it. `source` is the id of where it comes
+/// from.
 #[must_use]
-pub fn document_weight(shape: &Shape, values: &[ValueRef<'_>], key: &str) -> usize {
+pub fn document_weight(shape: &Shape, values: &[ValueRef<'_>], key: &str, source: &str) -> usize {
     let fields = values.iter().enumerate().filter_map(|(column, value)| {
         shape.field(column).map(|name| FIELD + name.len() + shape.weight(column, *value))
     });
     let constants = shape.constants().map(|(name, weight)| FIELD + name.len() + weight);
-    AROUND + key.len() + fields.sum::<usize>() + constants.sum::<usize>()
+    AROUND + source.len() + key.len() + fields.sum::<usize>() + constants.sum::<usize>()
 }

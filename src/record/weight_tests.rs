@@ -25,7 +25,7 @@ fn sizes(types: &[Option<Type>], values: &[Value]) -> (Option<usize>, usize, usi
     let values: Vec<_> = values.iter().map(Value::as_ref).collect();
     let provenance = Provenance {
         export_id: "export_20240927_143022_12".to_owned(),
-        source: "host/var/lib/application/inquiries.db".to_owned(),
+        source: format!("0123456789abcdef:/var/lib/{}.db:inquiries", "a".repeat(200)),
         exported_at: "2024-09-27T14:30:22.123Z".to_owned(),
     };
     let packed = packed(&shape, &values, usize::MAX).unwrap();
@@ -33,7 +33,7 @@ fn sizes(types: &[Option<Type>], values: &[Value]) -> (Option<usize>, usize, usi
     let row = Row { id, key, content: &[2; 16], duplicate_key: Some([3; 16]), values: &packed };
     let encoded =
         Encoder::new(&shape, &provenance, 16 << 20).encode(row, |document| document.as_bytes().len());
-    (encoded.ok(), document_weight(&shape, &values, key), shape.growth(&values))
+    (encoded.ok(), document_weight(&shape, &values, key, &provenance.source), shape.growth(&values))
 }
 
 /// JSON in few characters: that grows most.
@@ -115,7 +115,7 @@ fn long_lists_of_small_values_are_not_larger_than_they_were_counted() {
             let length = list.len();
             let (encoded, counted, grown) = sizes(&[Some(Type::Json)], &[Value::Text(list.into_bytes())]);
             let encoded = encoded.unwrap();
-            assert!(encoded <= counted && encoded <= length + grown + 400, "{count} times {item}");
+            assert!(encoded <= counted && encoded <= length + grown + 600, "{count} times {item}");
         }
     }
 }

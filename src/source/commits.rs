@@ -4,6 +4,7 @@
 //! and none is needed: a commit in a rollback journal takes effect when the journal goes, which is reported.
 
 use std::fs::File;
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
@@ -22,14 +23,20 @@ pub(super) struct LastCommit([u8; LENGTH]);
 
 impl LastCommit {
     /// The last one now, if the database of this path has a log in use. Blocks.
-    pub(super) fn of(path: &Path) -> Option<Self> {
-        let index = beside(&path.canonicalize().ok()?, "-shm");
-        leaving_locks(|| {
-            let mut bytes = [0; LENGTH];
+    ///
+    /// # Errors
+    /// The log's index can't be read here.
+    pub(super) fn of(path: &Path) -> io::Result<Option<Self>> {
+        let mut bytes = [0; LENGTH];
+        let read = path.canonicalize().and_then(|path| {
             // Without a lock: what is caught in mid-change is another answer, as it should be.
-            File::open(index).and_then(|index| index.read_exact_at(&mut bytes, OFFSET)).ok()?;
-            Some(Self(bytes))
-        })
+            leaving_locks(|| File::open(beside(&path, "-shm"))?.read_exact_at(&mut bytes, OFFSET))
+        });
+        match read {
+            Ok(()) => Ok(Some(Self(bytes))),
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::UnexpectedEof) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 }
 
@@ -50,6 +57,10 @@ mod tests {
         ours.map(|(_, lock)| lock.to_owned()).collect()
     }
 
+    fn last_of(path: &Path) -> Option<LastCommit> {
+        LastCommit::of(path).unwrap()
+    }
+
     #[test]
     fn a_read_in_progress_keeps_its_locks() {
         let directory = tempfile::tempdir().unwrap();
@@ -61,7 +72,7 @@ mod tests {
         let index = beside(&path, "-shm");
         let held = locks(&index);
         assert!(!held.is_empty());
-        assert!(LastCommit::of(&path).is_some());
+        assert!(last_of(&path).is_some());
         assert_eq!(locks(&index), held);
         // Any other look at it would not do.
         drop(File::open(&index).unwrap());
@@ -73,26 +84,26 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("app.db");
         let application = Connection::open(&path).unwrap();
-        assert_eq!(LastCommit::of(&path), None);
+        assert_eq!(last_of(&path), None);
         let execute = |sql: &str| application.execute_batch(sql).unwrap();
         execute("PRAGMA journal_mode = wal; PRAGMA wal_autocheckpoint = 0; CREATE TABLE t (x)");
-        let mut last = LastCommit::of(&path);
+        let mut last = last_of(&path);
         assert!(last.is_some());
         execute("PRAGMA cache_size = 1; BEGIN");
         for _ in 0..50 {
             execute("INSERT INTO t VALUES (zeroblob(4000))");
         }
-        assert_eq!(LastCommit::of(&path), last, "it is written and not committed");
+        assert_eq!(last_of(&path), last, "it is written and not committed");
         execute("COMMIT");
         for step in 0..10 {
-            let now = LastCommit::of(&path);
+            let now = last_of(&path);
             assert_ne!(now, last, "step {step}");
             last = now;
             let reader = Connection::open(&path).unwrap();
             let rows: i64 = reader.query_row("SELECT count(*) FROM t", [], |row| row.get(0)).unwrap();
             assert_eq!(rows, 50 + step);
             execute("PRAGMA wal_checkpoint(PASSIVE)");
-            assert_eq!(LastCommit::of(&path), last, "step {step}: it was read, and carried over");
+            assert_eq!(last_of(&path), last, "step {step}: it was read, and carried over");
             execute("INSERT INTO t VALUES (1)");
         }
     }

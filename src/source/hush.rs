@@ -1,7 +1,7 @@
 //! Whether anybody wants to hear again of what was written before.
 //!
-//! What holds: from [`Hush::begin`] on nothing is reported that had taken effect by then; a commit that takes effect later is,
-//! though it was written before.
+//! What holds: from [`Hush::begin`] on nothing is reported that was noticed and had taken effect by then; a commit that takes
+//! effect later is, though it was written before. Where nobody can tell, it is reported: a look in vain does no harm.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -34,7 +34,7 @@ impl Hush {
             let last = LastCommit::of(&path);
             let mut quiet = hush.lock();
             if *quiet == Quiet::Yes {
-                *quiet = Quiet::Since(last);
+                *quiet = last.map_or(Quiet::No, Quiet::Since);
             }
         }));
     }
@@ -53,9 +53,9 @@ impl Hush {
             Quiet::Since(Some(before)) => before,
         };
         let path = path.to_owned();
-        let now = spawn_blocking(move || LastCommit::of(&path)).await.ok().flatten();
+        let now = spawn_blocking(move || LastCommit::of(&path)).await;
         // A log that is gone has gone with an event.
-        let is_same = now.is_none_or(|now| now == before);
+        let is_same = matches!(now, Ok(Ok(now)) if now.is_none_or(|now| now == before));
         if !is_same {
             self.end();
         }

@@ -7,6 +7,7 @@
 //! one of its own drops nobody else's.
 
 use std::fs::File;
+use std::io;
 use std::path::Path;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
@@ -43,18 +44,22 @@ pub(super) fn is_exclusive(file: &Path) -> Result<bool, SourceError> {
         .map_err(|source| SourceError::File { path: file.to_owned(), source })
 }
 
-/// Reads files on which a connection may be open that takes locks, and closes them before it answers. `None` if the system
-/// doesn't let us.
+/// Reads files on which a connection may be open that takes locks, and closes them before it answers. While the read hangs,
+/// what this process closes otherwise stays open.
+///
+/// # Errors
+/// The read's own, or that the system doesn't let us.
 #[expect(
     deprecated,
     reason = "what the unsafe form asks for holds: the thread uses only what it opens, and hands nothing of it on"
 )]
-pub(super) fn leaving_locks<T: Send>(read: impl FnOnce() -> Option<T> + Send) -> Option<T> {
+pub(super) fn leaving_locks<T: Send>(read: impl FnOnce() -> io::Result<T> + Send) -> io::Result<T> {
     std::thread::scope(|scope| {
         let with_its_own = || {
-            rustix::thread::unshare(UnshareFlags::FILES).ok()?;
+            rustix::thread::unshare(UnshareFlags::FILES)?;
             read()
         };
-        std::thread::Builder::new().spawn_scoped(scope, with_its_own).ok()?.join().ok().flatten()
+        let thread = std::thread::Builder::new().spawn_scoped(scope, with_its_own)?;
+        thread.join().unwrap_or_else(|_| Err(io::Error::other("the thread that read a file panicked")))
     })
 }

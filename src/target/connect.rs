@@ -27,8 +27,9 @@ use crate::report::{Failure, Reason};
 /// Shown by MongoDB in its log and in `currentOp`.
 const APP_NAME: &str = "mongo-uplink";
 
-/// Connections at most: eight batches in flight, a look-up beside each, and a probe. There are only as many as are needed.
-const MAX_CONNECTIONS: u32 = 17;
+/// Connections at most: eight batches that write, each with a look-up beside it, twice as many that look up, and a probe. There
+/// are only as many as are needed.
+const MAX_CONNECTIONS: u32 = 33;
 
 /// Connections that are made at a time.
 const CONNECTING: u32 = 8;

@@ -35,8 +35,9 @@ const AROUND_EACH: usize = 10;
 /// Around the array: the command's own fields, without the collection's name.
 const AROUND_ALL: usize = 256;
 
-/// Documents in one piece of memory: that of the command which inserts them, so that it is sent without another copy.
-#[derive(Clone, Debug)]
+/// Documents in one piece of memory: that of the command which inserts them, so that it is sent without another copy. Updates
+/// are made of them, too.
+#[derive(Debug)]
 pub struct Documents {
     /// The command as far as it goes: its array isn't ended.
     command: Vec<u8>,
@@ -170,6 +171,7 @@ mod tests {
             assert_eq!(encoded, RawDocumentBuf::try_from(&expected).unwrap());
         }
     }
+
     #[test]
     fn documents_are_encoded_in_the_command_that_inserts_them() {
         let rows: Vec<_> =

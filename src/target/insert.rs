@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use mongodb::bson::raw::RawDocument;
 
-use super::Target;
 use super::encode::Documents;
 use super::write::{Verb, halves, unencodable};
+use super::{Target, failure};
 use crate::report::Failure;
 
 /// A document of more bytes is refused by every MongoDB (`maxBsonObjectSize`).
@@ -63,14 +63,17 @@ impl Target {
         again: impl FnOnce() -> Documents,
     ) -> Result<Vec<InsertOutcome>, Failure> {
         let count = documents.len();
-        if count < 2 || documents.bytes() > COMMAND_BYTES {
+        if count > 1 && documents.bytes() > COMMAND_BYTES {
             return self.write(deadline, Verb::Insert, &documents.slices()?).await;
         }
         let command = documents.into_command().ok_or_else(unencodable)?;
         match self.send(deadline, Verb::Insert, command, count).await? {
             Ok(outcomes) => Ok(outcomes),
+            // Nothing at all was accepted: then it isn't said that the document is the cause.
+            Err(code) if count < 2 => Err(failure::of_code(code)),
             Err(_) => {
-                let (documents, parts) = (again(), halves(0..count).into());
+                let documents = again();
+                let parts = halves(0..documents.len()).into();
                 self.write_parts(deadline, Verb::Insert, &documents.slices()?, parts).await
             }
         }

@@ -50,7 +50,7 @@ pub use survey::{Reached, Rights, Survey};
 pub use update::{Update, UpdateOutcome};
 pub use ways::Ways;
 
-/// Connections came quickly if they took no more than this part of a deadline.
+/// What takes no more than this part of a deadline is quick.
 const QUICK: u32 = 10;
 
 /// A connection to the collection, proved to work when it was made.
@@ -114,7 +114,11 @@ impl Target {
 
     /// Makes connections in the background, so many and then twice as many if those came quickly: to make one takes several
     /// ways there and back, a long time where the server is far away; but on a slow link they are in the way of each other.
-    pub fn warm(&self, connections: usize) {
+    /// None, if what was asked of the server before `took` long.
+    pub fn warm(&self, connections: usize, took: Duration) {
+        if took > self.deadline / QUICK {
+            return;
+        }
         let mut warming = self.warming.lock().unwrap_or_else(PoisonError::into_inner);
         while warming.try_join_next().is_some() {}
         if !warming.is_empty() {

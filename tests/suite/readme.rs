@@ -38,8 +38,9 @@ fn each_program_that_a_test_needs_is_told() {
     let line =
         readme.lines().find(|line| line.starts_with("apt-get install ")).expect("a line that installs them");
     let told: BTreeSet<_> = line.split_whitespace().skip(2).map(str::to_owned).collect();
-    let mut needed =
-        BTreeSet::from(["chromium", "chromium-driver", "systemd", "python3-pip"].map(str::to_owned));
+    let mut needed = BTreeSet::from(
+        ["chromium", "chromium-driver", "gcc", "make", "systemd", "python3-pip"].map(str::to_owned),
+    );
     collect_needs(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests"), &mut needed);
     assert!(needed.contains("openssl") && needed.contains("util-linux"), "{needed:?}");
     assert!(told.is_superset(&needed), "{needed:?} are needed, and README.md tells of {told:?}");

@@ -86,7 +86,7 @@ impl Way<'_> {
         bytes: usize,
         command: impl Future<Output = Result<T, Failure>>,
     ) -> Result<T, Failure> {
-        let mut command = pin!(self.road.timed(counted_on, command, |_| bytes));
+        let mut command = pin!(self.road.timed(counted_on, bytes, command, |_| bytes));
         loop {
             match tokio::time::timeout(SIGN_OF_LIFE, &mut command).await {
                 Ok(result) => return result,

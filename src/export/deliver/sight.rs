@@ -19,6 +19,9 @@ use crate::target::{Copy, HolderQuery};
 const COPY: usize = 400;
 const ID: usize = 24;
 
+/// The bytes of an `_id` in a query at least.
+const BARE_ID: usize = 16;
+
 /// The bytes of a holder in a reply, and of what there is around a key in a query, roughly.
 const HOLDER: usize = 150;
 const KEY: usize = 24;
@@ -29,7 +32,7 @@ const FEW: usize = 100;
 /// What a round sees.
 pub(super) struct Sight {
     pub(super) copies: HashedMap<ObjectId, Copy>,
-    /// By duplicate key, for rows without a copy.
+    /// By duplicate key, for rows without a copy, and for some that have one.
     pub(super) holders: HashedMap<[u8; 16], Bson>,
 }
 
@@ -84,11 +87,12 @@ pub(super) async fn look(
         return Ok(Sight { copies, holders });
     }
     let first = if knows { sought.len() } else { (way.road.command() / COPY).clamp(1, sought.len().max(1)) };
-    let together = if !knows && way.road.is_fresh() { FEW } else { 0 };
+    let first = first.min(sought.len());
+    let together = if !knows && way.road.is_fresh() { first.min(FEW) } else { 0 };
     let asked: HashedSet<_> = sought.iter().take(together).copied().collect();
     let first_keys = keys(way, rows, &[], |row| asked.contains(&row.candidate.id));
     let first_keys: Vec<_> = first_keys.iter().collect();
-    let (first, others) = sought.split_at(first.min(sought.len()));
+    let (first, others) = sought.split_at(first);
     let (mut copies, mut holders) = tokio::try_join!(copies(way, first), holders(way, &first_keys))?;
     if copies.is_empty() && !knows {
         let first: HashedSet<_> = first.iter().collect();
@@ -142,7 +146,7 @@ pub(super) async fn copies(way: &Way<'_>, ids: &[ObjectId]) -> Result<HashedMap<
         let (part, others) = rest.split_at(count);
         let ask = way.target.copies(part, way.rules.updated_column.as_deref());
         let carried = |found: &HashedMap<_, _>| part.len() * ID + found.len() * COPY;
-        found.extend(way.road.timed(bytes, ask, carried).await?);
+        found.extend(way.road.timed(bytes, part.len() * BARE_ID, ask, carried).await?);
         (way.answered)(0);
         rest = others;
     }
@@ -160,7 +164,8 @@ async fn holders(way: &Way<'_>, keys: &[&DuplicateKey]) -> Result<HashedMap<[u8;
         let ask = way.target.holders(HolderQuery { columns, keys });
         let sent: usize = keys.iter().map(|key| key.weight() + KEY).sum();
         let carried = |found: &HashedMap<_, _>| sent + found.len() * HOLDER;
-        found.extend(way.road.timed(bytes, ask, carried).await?);
+        let least = keys.iter().map(|key| key.least()).sum();
+        found.extend(way.road.timed(bytes, least, ask, carried).await?);
         (way.answered)(0);
         rest = others;
     }

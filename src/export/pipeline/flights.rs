@@ -127,10 +127,9 @@ impl Flights {
         undecided: impl Iterator<Item = &'c Candidate>,
         inserted: HashedMap<[u8; 16], ObjectId>,
     ) {
-        self.change(number, |marks| {
-            let (all, settled) = (Arc::clone(&marks.all), marks.settled);
-            Marks { number, all, inserted, settled, ..Marks::default() }.about(undecided)
-        });
+        // Made before others are kept waiting for it.
+        let about = Marks { number, inserted, ..Marks::default() }.about(undecided);
+        self.change(number, |marks| Marks { all: Arc::clone(&marks.all), settled: marks.settled, ..about });
     }
 
     /// It is known of each row of this batch what became of it; these keys were inserted.

@@ -6,7 +6,7 @@
 //! - what is sent at a time grows only by what was seen to go through quickly, never beyond the configured limits;
 //! - it begins small with one batch: a slow link is not flooded to find out that it is slow. What comes back so soon that
 //!   more than a first command would fit, even if all the time were that of the bytes, shows that it isn't one; however
-//!   long the way is.
+//!   long the way is. Only what was sent shows that: the way back may be another one.
 //!
 //! Pure: times are arguments.
 
@@ -32,6 +32,10 @@ const LONGEST: Duration = Duration::from_secs(600);
 
 /// A part of the deadline that a command, or a batch, should take at most: others are on the same link.
 const SHARE: u32 = 8;
+
+/// How many batches are under way for each that writes: one looks up meanwhile; of small ones, two.
+const LOOKING_TOO: usize = 2;
+const SMALL_ONES: usize = 3;
 
 /// Batches that may write at a time by what one command has shown: if each takes as long as it may, they take half of a
 /// deadline together.
@@ -90,8 +94,8 @@ impl Pace {
         match self.window {
             1 if self.untried => self.limits.in_flight.div_ceil(2),
             1 => 1,
-            window if self.batch * 2 <= self.limits.most => window * 3,
-            window => window * 2,
+            window if self.batch * 2 <= self.limits.most => window * SMALL_ONES,
+            window => window * LOOKING_TOO,
         }
     }
 
@@ -131,15 +135,20 @@ impl Pace {
             reason = "a number of bytes; what is larger than any is cut"
         )]
         let fits = fits as usize;
-        if self.untried && fits > FIRST_COMMAND {
-            self.window = self.window.max(self.limits.in_flight.min(SHOWN));
-        }
         if took > target * 2 && bytes <= self.command {
             self.command = self.command.min(fits.max(1));
         } else if took < target {
             let fits = fits.min(self.command.saturating_mul(GROWTH));
             let twice = if bytes >= self.command / 2 { self.command.saturating_mul(2) } else { 0 };
             self.command = self.command.max(fits).max(twice).min(LARGEST_COMMAND);
+        }
+    }
+
+    /// Of what was sent, so many bytes at least went through in this time, the way there and back included.
+    pub(in crate::export) fn went_through(&mut self, bytes: usize, took: Duration) {
+        let fits = bytes as f64 * self.target().as_secs_f64() / took.as_secs_f64();
+        if self.untried && fits > FIRST_COMMAND as f64 {
+            self.window = self.window.max(self.limits.in_flight.min(SHOWN));
         }
     }
 

@@ -12,7 +12,7 @@ pub(super) struct Packet {
     pub(super) candidates: Vec<Candidate>,
     /// The memory that they take, roughly.
     pub(super) bytes: usize,
-    /// Whether there were as many rows as were asked for.
+    /// Whether it has as many rows as a batch may have.
     pub(super) full: bool,
     /// What the documents say of where they came from.
     pub(super) provenance: Provenance,

@@ -27,7 +27,8 @@ pub(super) struct Read {
     pub(super) batch: Batch,
     /// The time that its documents bear.
     pub(super) exported_at: Timestamp,
-    pub(super) asked: usize,
+    /// Rows of a batch, were there enough left.
+    pub(super) whole: usize,
     pub(super) interrupted: bool,
 }
 
@@ -47,7 +48,10 @@ impl Line<'_> {
             return;
         }
         let Some(mut scan) = self.opened.scan.take() else { return };
-        let asked = self.exporter.road.pace().batch(self.left);
+        let (asked, whole) = {
+            let pace = self.exporter.road.pace();
+            (pace.batch(self.left), pace.batch(None))
+        };
         let exported_at = after(self.written_at);
         self.written_at = Some(exported_at);
         let (stop, pulse) = (Arc::clone(&self.exporter.stop), self.exporter.pulse.clone());
@@ -60,14 +64,14 @@ impl Line<'_> {
                 interrupted |= lookout.as_mut().is_some_and(Lookout::sees_change);
                 interrupted || stop.load(Ordering::Relaxed)
             })?;
-            Ok::<_, PassError>(Read { scan, lookout, batch, exported_at, asked, interrupted })
+            Ok::<_, PassError>(Read { scan, lookout, batch, exported_at, whole, interrupted })
         })));
     }
 
     /// The next batch was read.
     pub(super) async fn take_in(&mut self, read: Result<Read, PassError>) {
         step(&self.exporter.pulse, false);
-        let Read { scan, lookout, batch, exported_at, asked, interrupted } = match read {
+        let Read { scan, lookout, batch, exported_at, whole, interrupted } = match read {
             Ok(read) => read,
             Err(error) => return self.fail(error, u64::MAX),
         };
@@ -107,7 +111,7 @@ impl Line<'_> {
         };
         let bytes = candidates.iter().map(Candidate::memory).sum();
         self.read_bytes = Some(bytes);
-        let (full, began) = (candidates.len() >= asked, Instant::now());
+        let (full, began) = (candidates.len() >= whole, Instant::now());
         self.next = Some(Packet { candidates, bytes, full, provenance, position, began });
     }
 }

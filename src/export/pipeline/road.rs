@@ -68,18 +68,23 @@ impl Road {
         }
     }
 
-    /// Runs one command of so many bytes, as far as is known before; the pace follows how long it takes for what it
-    /// `carried`, there and back.
+    /// Runs one command of so many bytes, as far as is known before, of which at least so many are `sent`; the pace follows how
+    /// long it takes for what it `carried`, there and back.
     pub(in crate::export) async fn timed<T>(
         &self,
         bytes: usize,
+        sent: usize,
         command: impl Future<Output = Result<T, Failure>>,
         carried: impl Fn(&T) -> usize,
     ) -> Result<T, Failure> {
         let began = Instant::now();
         let result = command.await;
         match &result {
-            Ok(answer) => self.learn(|pace| pace.answered(carried(answer), began.elapsed())),
+            Ok(answer) => self.learn(|pace| {
+                let took = began.elapsed();
+                pace.went_through(sent, took);
+                pace.answered(carried(answer), took);
+            }),
             Err(failure) if failure.reason == Reason::Timeout => self.pace().missed(bytes),
             Err(_) => {}
         }

@@ -38,7 +38,7 @@ pub(super) enum ScanError {
 #[derive(Debug, Default)]
 pub(super) struct Batch {
     pub(super) candidates: Vec<Candidate>,
-    /// The bytes of their documents, roughly.
+    /// The memory that they take, roughly.
     pub(super) bytes: usize,
     /// Whether the table's end was reached.
     pub(super) done: bool,
@@ -49,6 +49,7 @@ pub(super) struct Scan {
     reader: Reader,
     store: Arc<Store>,
     fingerprinter: Fingerprinter,
+    source: String,
     /// `None` where the start of the table isn't read, so that ranks are unknown.
     ranks: Option<Ranks>,
     scope: Scope,
@@ -81,6 +82,7 @@ impl Scan {
             reader,
             store,
             fingerprinter,
+            source: source.to_owned(),
             ranks,
             scope,
             skip_duplicates,
@@ -107,7 +109,7 @@ impl Scan {
         if let Some(Position::Rowid(rowid)) = self.after { Some(rowid) } else { None }
     }
 
-    /// The next candidates, at most `size` of them, whose documents have so many `bytes`, or one row more than that; fewer only
+    /// The next candidates, at most `size` of them, that take so many `bytes`, or one row more than that; fewer only
     /// at the table's end, or if `stop`, which is asked between pages, says so.
     pub(super) fn next_batch(
         &mut self,
@@ -148,6 +150,7 @@ impl Scan {
                 known,
                 scan: Context {
                     shape: self.reader.shape().clone(),
+                    source: &self.source,
                     store: &self.store,
                     fingerprinter: &self.fingerprinter,
                     ranks: self.ranks.as_ref(),

@@ -20,6 +20,7 @@ const PAGE_TIME: Duration = Duration::from_millis(20);
 /// What a page's rows are judged with.
 pub(super) struct Context<'a> {
     pub(super) shape: Shape,
+    pub(super) source: &'a str,
     pub(super) store: &'a Store,
     pub(super) fingerprinter: &'a Fingerprinter,
     pub(super) ranks: Option<&'a Ranks>,
@@ -107,7 +108,7 @@ impl Page<'_> {
             candidate.known = true;
             candidate.unchanged = entry.content == content && entry.id == candidate.id;
         }
-        self.taken.bytes += candidate.bytes;
+        self.taken.bytes += candidate.memory();
         self.taken.candidates.push(candidate);
         Ok(())
     }
@@ -120,7 +121,8 @@ impl Context<'_> {
         let key = original_id(&self.shape, &row.position, values);
         let duplicate_key = if self.skip_duplicates { self.shape.duplicate_hash(values) } else { None };
         let packed = packed(&self.shape, values, MAX_DOCUMENT_BYTES);
-        let weigh = |_: &_| (document_weight(&self.shape, values, &key), self.shape.growth(values));
+        let weigh =
+            |_: &_| (document_weight(&self.shape, values, &key, self.source), self.shape.growth(values));
         let (bytes, grown) = packed.as_ref().map(weigh).unwrap_or_default();
         Candidate {
             position,

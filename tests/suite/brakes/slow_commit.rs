@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::{STOP, Scene, small_batches};
 use crate::support::privilege::needs;
 use crate::support::sqlite::TABLE;
-use crate::support::wait::{PATIENCE, eventually};
+use crate::support::wait::{PATIENCE, eventually, poll};
 
 /// A disk that holds what is to be synchronised for as long as a certain file is there.
 const SLOW_DISK: &str = r#"
@@ -81,7 +81,7 @@ fn a_commit_that_takes_effect_after_a_stop_is_exported_without_waiting_for_the_n
     scene.wait_until_under_way();
     let mut commit = disk.begin_commit(scene.app.path());
     // Until the write is reported: of that there is nothing to be seen.
-    std::thread::sleep(Duration::from_millis(200));
+    poll(Duration::from_millis(200), || None::<()>);
     scene.post(STOP);
     scene.daemon.wait_status("its end", |status| status["status"] == "failed");
     assert_eq!(scene.app.count(), 4_000, "it hasn't taken effect");

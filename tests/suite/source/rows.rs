@@ -48,6 +48,8 @@ fn a_transaction_that_spans_looks_is_exported_when_it_is_committed_and_not_befor
              {WITH_ID_SELECT} id, 'late ' || id, '2024-01-01' FROM n"
         ));
         for _ in 0..3 {
+            // Its document is there before the export has ended that brought it.
+            rig.daemon.wait_status("no export", |status| status["status"] != "running");
             // Looks in the middle of the transaction, and comes to an end one way or the other.
             let (code, _) = rig.daemon.post("/api/export/sqlite-to-mongodb");
             assert_eq!(code, 200);

@@ -140,17 +140,17 @@ fn a_long_way_is_no_slow_link() {
 fn a_look_up_that_comes_back_soon_enough_gives_the_first_batches_their_places() {
     let mut pace = Pace::new(LIMITS);
     assert_eq!((pace.window(), pace.flights()), (1, 2));
-    pace.answered(2_000, ms(100));
+    pace.went_through(2_000, ms(100));
     assert_eq!((pace.window(), pace.flights()), (1, 2), "a small one says little");
-    pace.answered(12_000, ms(100));
+    pace.went_through(12_000, ms(100));
     assert_eq!((pace.window(), pace.flights()), (4, 12));
     pace.batch = LIMITS.most;
     assert_eq!(pace.flights(), 8, "large ones are fewer");
     let mut pace = Pace::new(Limits { in_flight: 8, ..LIMITS });
-    pace.answered(12_000, ms(100));
+    pace.went_through(12_000, ms(100));
     assert_eq!(pace.window(), 4, "what they may take together is half of a deadline");
     let mut pace = Pace::new(Limits { in_flight: 1, ..LIMITS });
-    pace.answered(12_000, ms(100));
+    pace.went_through(12_000, ms(100));
     assert_eq!((pace.window(), pace.flights()), (1, 1));
 }
 
@@ -159,7 +159,9 @@ fn a_slow_link_gets_one_batch_at_a_time_until_it_is_through() {
     for bytes_per_second in [8_000, 16_000] {
         let mut pace = Pace::new(LIMITS);
         for bytes in [2_000, 12_000, FIRST_COMMAND] {
-            pace.answered(bytes, Duration::from_secs_f64(bytes as f64 / f64::from(bytes_per_second)));
+            // What comes back, on a way of its own, may be much and quick.
+            pace.answered(bytes * 20, Duration::from_secs_f64(bytes as f64 / f64::from(bytes_per_second)));
+            pace.went_through(bytes, Duration::from_secs_f64(bytes as f64 / f64::from(bytes_per_second)));
             assert_eq!(pace.window(), 1, "{bytes_per_second}");
         }
     }
@@ -168,10 +170,10 @@ fn a_slow_link_gets_one_batch_at_a_time_until_it_is_through() {
 #[test]
 fn after_a_pass_that_broke_off_places_come_back_one_batch_after_the_other() {
     let mut pace = Pace::new(LIMITS);
-    pace.answered(FIRST_COMMAND, ms(100));
+    pace.went_through(FIRST_COMMAND, ms(100));
     assert_eq!(pace.window(), 4);
     pace.broke_off();
-    pace.answered(FIRST_COMMAND, ms(100));
+    pace.went_through(FIRST_COMMAND, ms(100));
     assert_eq!((pace.window(), pace.flights()), (1, 1));
     pace.delivered(true, ms(200));
     assert_eq!(pace.window(), 2);
