@@ -15,10 +15,10 @@ use std::process::Command;
 /// Where jemalloc looks.
 const NAME: &str = "MALLOC_CONF";
 
-/// One heap; no thread keeps free memory for itself; the system has it back within a quarter of a second, as giving it back at
+/// One heap; no thread keeps free memory for itself; the system has it back within a tenth of a second, as giving it back at
 /// once and being given it anew would cost more time than anything else in an export; and no pages of 2 MiB, of which a host that
 /// hands them out to everybody would spend one on each corner of the heap.
-const SETTINGS: &str = "narenas:1,tcache:false,dirty_decay_ms:250,muzzy_decay_ms:0,thp:never";
+const SETTINGS: &str = "narenas:1,tcache:false,dirty_decay_ms:100,muzzy_decay_ms:0,thp:never";
 
 /// Starts the program once more under these settings; comes back if they are there, or if that can't be done.
 pub fn settle() {

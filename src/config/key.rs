@@ -129,7 +129,7 @@ pub(super) const KEYS: &[Key] = &[
     key("mongodb", "idle_disconnect", "60s", Rule::Time(SHORTEST, s(24 * HOUR))),
     key("export", "batch_size", "100", Rule::Whole(1, 1000)),
     key("export", "max_batch_size", "1000", Rule::Whole(1, 1000)),
-    key("export", "max_in_flight", "4", Rule::Whole(1, 8)),
+    key("export", "max_in_flight", "6", Rule::Whole(1, 8)),
     key("export", "max_in_flight_bytes", "4194304", Rule::Whole(64 * 1024, 1024 * 1024 * 1024)),
     key("export", "skip_duplicates", "true", Rule::Flag),
     key("export", "duplicate_key", "email,mobile", Rule::Fields),
