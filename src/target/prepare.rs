@@ -178,10 +178,12 @@ impl Target {
     }
 }
 
-/// How the collection was made, if it was.
+/// How the collection came to be there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Made {
+    /// By us, with all of its indexes.
     WithIndexes,
+    /// By us without them, or before: nobody has looked for its indexes.
     Alone,
 }
 

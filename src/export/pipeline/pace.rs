@@ -104,8 +104,8 @@ impl Pace {
         self.window
     }
 
-    /// Rows of the next batch, if so many are left, as far as is known. The last ones are shared out: all places have something
-    /// to do until the end.
+    /// Rows of the next batch, if so many are left, as far as is known: of changed rows nobody knows. The last ones are shared
+    /// out: all places have something to do until the end.
     pub(in crate::export) fn batch(&self, left: Option<usize>) -> usize {
         let share = left.map(|left| left.div_ceil(self.window).next_multiple_of(self.limits.first.max(1)));
         share.map_or(self.batch, |share| self.batch.min(share))
