@@ -72,3 +72,19 @@ async fn who_wants_to_hear_no_more_of_a_write_hears_of_the_next_one() {
         assert!(timeout(aftermath, watch.changed()).await.is_ok(), "report {report}");
     }
 }
+
+#[tokio::test]
+async fn where_nobody_can_tell_what_is_committed_it_is_told_of_rather_than_not() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("app.db");
+    std::fs::write(&path, "").unwrap();
+    // Nothing that can be read.
+    std::fs::create_dir(directory.path().join("app.db-shm")).unwrap();
+    let watch = Watch::start(&path);
+    watch.changed().await;
+    std::fs::write(directory.path().join("app.db-wal"), "a commit, soon").unwrap();
+    watch.changed().await;
+    watch.let_be();
+    let aftermath = AFTERMATH.iter().sum::<Duration>() * 2;
+    assert!(timeout(aftermath, watch.changed()).await.is_ok());
+}
