@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use super::comparison::Comparisons;
 use super::ending::{abandon, end, finish};
 use super::pass::{Depth, PassEnd, PassError, Pulse, blocking};
-use super::pipeline::{Leg, Pace, Road, limits};
+use super::pipeline::{AT_WORK, Leg, Pace, Road, limits};
 use super::prepare::Said;
 use super::scan::Scope;
 use crate::config::Config;
@@ -113,7 +113,7 @@ impl Exporter {
         if blocking(move || store.with(Ledger::settle_doubts)).await? > 0 {
             self.comparisons.owe();
         }
-        self.road.begin();
+        self.road.begin(target.answers_within());
         let due = depth == Depth::Full || self.comparisons.wait(Instant::now()).is_zero();
         let mut run = None;
         let result = self.look(target, request, due, &mut run).await;
@@ -180,10 +180,10 @@ impl Exporter {
         request: &RunRequest,
         export_id: &str,
     ) -> Result<PassEnd, PassError> {
-        let began = Instant::now();
+        let in_flight = usize::from(self.config.export.max_in_flight);
+        target.warm(in_flight.min(AT_WORK), in_flight + in_flight.min(AT_WORK));
         self.prepare(target).await?;
-        target.warm(usize::from(self.config.export.max_in_flight), began.elapsed());
-        self.road.begin();
+        self.road.begin(target.answers_within());
         let mut opened = self.open(Scope::Everything, request, Depth::Full).await?;
         let mut run = None;
         let result = match self.carry(target, &mut opened, request, Some(export_id), &mut run).await {

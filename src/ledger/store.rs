@@ -26,26 +26,33 @@ const SUSPICIOUS: Duration = Duration::from_secs(10);
 /// Ends of exports that wait for space on a full disk. More of them are not kept: each had begun on that disk.
 const UNWRITTEN: usize = 16;
 
-/// The ledger of a state directory, whatever happens to it. Its calls block: for blocking threads only.
+/// The ledger of a state directory, whatever happens to it. Its calls block: for blocking threads only, but for those that say
+/// that they never wait for the disk.
 pub struct Store {
     directory: PathBuf,
     inner: Mutex<Inner>,
-    /// The target of the entries; not behind the lock that is held while the disk is worked with.
+    /// How it is doing, and the target of the entries: not behind the lock that is held while the disk is worked with.
+    condition: Arc<Mutex<Condition>>,
     target: Mutex<Option<String>>,
     generation: AtomicU64,
     turn: Arc<tokio::sync::Mutex<()>>,
 }
 
+/// What there is to know without asking the disk.
+struct Condition {
+    state: LedgerState,
+    /// Entries were lost that nobody has been told of.
+    lost: bool,
+}
+
 struct Inner {
     ledger: Ledger,
-    state: LedgerState,
+    condition: Arc<Mutex<Condition>>,
     /// Source and target of the entries, to be given to the next ledger.
     binding: Option<(String, String)>,
     /// The export under way, with its number.
     running: Option<(i64, RunStart)>,
     unwritten: Vec<(i64, RunEnd)>,
-    /// Entries were lost that nobody has been told of.
-    lost: bool,
     last_damage: Option<Instant>,
     avoided_until: Option<Instant>,
 }
@@ -61,19 +68,20 @@ impl Store {
             Ok((ledger, Opened::Recovered)) => (ledger, rebuilt()),
             Err(error) => (Ledger::temporary()?, temporary(&error)),
         };
+        let condition = Arc::new(Mutex::new(Condition { state, lost: false }));
         let inner = Inner {
             ledger,
-            state,
+            condition: Arc::clone(&condition),
             binding: None,
             running: None,
             unwritten: Vec::new(),
-            lost: false,
             last_damage: None,
             avoided_until: None,
         };
         Ok(Self {
             directory: directory.to_owned(),
             inner: Mutex::new(inner),
+            condition,
             target: Mutex::default(),
             generation: AtomicU64::new(0),
             turn: Arc::default(),
@@ -94,10 +102,10 @@ impl Store {
         self.generation.load(Ordering::SeqCst)
     }
 
-    /// How it is doing.
+    /// How it is doing. Never waits for the disk.
     #[must_use]
     pub fn state(&self) -> LedgerState {
-        self.lock().state
+        condition(&self.condition).state
     }
 
     /// Sees to it that the file is there and in use; to be called before each pass.
@@ -117,9 +125,10 @@ impl Store {
         Ok(())
     }
 
-    /// Whether entries were lost since the last time that this was asked: then every row has to be compared.
+    /// Whether entries were lost since the last time that this was asked: then every row has to be compared. Never
+    /// waits for the disk.
     pub fn take_lost(&self) -> bool {
-        std::mem::take(&mut self.lock().lost)
+        std::mem::take(&mut condition(&self.condition).lost)
     }
 
     /// Works with the ledger. If it turns out to be damaged or its directory unusable, another one takes its place, and
@@ -238,7 +247,7 @@ impl Inner {
         match found {
             Ok((ledger, _)) => {
                 self.ledger = ledger;
-                self.state = rebuilt();
+                condition(&self.condition).state = rebuilt();
             }
             Err(error) => self.avoid(&error),
         }
@@ -254,7 +263,7 @@ impl Inner {
     }
 
     fn avoid(&mut self, error: &LedgerError) {
-        self.state = temporary(error);
+        condition(&self.condition).state = temporary(error);
         self.avoided_until = Some(Instant::now() + AVOIDED);
     }
 
@@ -267,8 +276,7 @@ impl Inner {
         });
         let Ok(found) = found else { return };
         self.ledger = found;
-        self.state = LedgerState::Rebuilt;
-        self.lost = true;
+        *condition(&self.condition) = Condition { state: LedgerState::Rebuilt, lost: true };
         // Their numbers were the temporary ledger's.
         self.unwritten.clear();
         tracing::info!(
@@ -279,7 +287,7 @@ impl Inner {
 
     /// The new ledger learns what the old one knew beside the entries.
     fn hand_over(&mut self, runs: &[Kept]) -> Result<(), LedgerError> {
-        self.lost = true;
+        condition(&self.condition).lost = true;
         if let Err(error) = self.ledger.take_over(runs) {
             tracing::debug!(event = "ledger_failed", %error, "Past exports are lost");
         }
@@ -291,4 +299,8 @@ impl Inner {
         }
         Ok(())
     }
+}
+
+fn condition(condition: &Mutex<Condition>) -> MutexGuard<'_, Condition> {
+    condition.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -2,7 +2,7 @@
 //! and where it came from.
 
 use mongodb::bson::oid::ObjectId;
-use mongodb::bson::raw::{CString, RawBinaryRef, RawBsonRef, RawDocumentBuf};
+use mongodb::bson::raw::{RawBinaryRef, RawBsonRef, RawDocumentBuf};
 use mongodb::bson::spec::BinarySubtype;
 use mongodb::bson::{Binary, Bson, cstr};
 
@@ -105,7 +105,7 @@ fn append_fields(
     for (place, (value, field)) in values.iter().zip(&shape.plan.fields).enumerate() {
         match field {
             None => {}
-            Some(Field { name, to: None }) => append(document, name, *value),
+            Some(Field { name, to: None }) => document.append(name, raw(*value)),
             Some(Field { name, to: Some(to) }) => {
                 let room = limit.saturating_sub(document.as_bytes().len());
                 let value =
@@ -196,20 +196,16 @@ pub fn bson(value: ValueRef<'_>) -> Bson {
     }
 }
 
-/// Appends a value as it is: without a copy of a text or blob in between.
-fn append(document: &mut RawDocumentBuf, name: &CString, value: ValueRef<'_>) {
+/// A value as it stands in a document.
+pub(super) fn raw(value: ValueRef<'_>) -> RawBsonRef<'_> {
     match value {
-        ValueRef::Null => document.append(name, RawBsonRef::Null),
-        ValueRef::Integer(i) => match i32::try_from(i) {
-            Ok(small) => document.append(name, small),
-            Err(_) => document.append(name, i),
-        },
-        ValueRef::Real(r) => document.append(name, r),
-        ValueRef::Text(bytes) => match std::str::from_utf8(bytes) {
-            Ok(text) => document.append(name, text),
-            Err(_) => document.append(name, generic(bytes)),
-        },
-        ValueRef::Blob(bytes) => document.append(name, generic(bytes)),
+        ValueRef::Null => RawBsonRef::Null,
+        ValueRef::Integer(i) => i32::try_from(i).map_or(RawBsonRef::Int64(i), RawBsonRef::Int32),
+        ValueRef::Real(r) => RawBsonRef::Double(r),
+        ValueRef::Text(bytes) => {
+            std::str::from_utf8(bytes).map_or_else(|_| RawBsonRef::Binary(generic(bytes)), RawBsonRef::String)
+        }
+        ValueRef::Blob(bytes) => RawBsonRef::Binary(generic(bytes)),
     }
 }
 

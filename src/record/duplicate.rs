@@ -1,12 +1,12 @@
 //! What makes two rows the same person.
 
+use mongodb::bson::DateTime;
 use mongodb::bson::oid::ObjectId;
-use mongodb::bson::raw::{RawBsonRef, RawDocument};
-use mongodb::bson::{Bson, DateTime};
+use mongodb::bson::raw::{RawArrayBuf, RawBsonRef, RawDocument};
 
 use super::conversion::convert;
 use super::digest::Digest;
-use super::document::bson;
+use super::document::raw;
 use super::mapping::Field;
 use super::value::exact_integer;
 use super::{Shape, ValueRef};
@@ -19,8 +19,8 @@ pub struct DuplicateKey {
     /// The hash over names and values: what the unique index is on. The same on every host.
     pub hash: [u8; 16],
     /// The values, in the order of the key's fields, for the look-up of documents that other programs wrote.
-    /// Absent ones are [`Bson::Null`].
-    pub values: Vec<Bson>,
+    /// Absent ones are null. In one piece: thousands wait for their look-up at a time.
+    pub values: RawArrayBuf,
 }
 
 /// A value as it is compared.
@@ -63,12 +63,13 @@ impl<'a> Part<'a> {
         }
     }
 
-    fn bson(self) -> Bson {
+    /// As it stands in a document.
+    fn raw(self) -> RawBsonRef<'a> {
         match self {
-            Self::Plain(value) => bson(value),
-            Self::Flag(flag) => Bson::Boolean(flag),
-            Self::Date(date) => Bson::DateTime(date),
-            Self::Id(id) => Bson::ObjectId(id),
+            Self::Plain(value) => raw(value),
+            Self::Flag(flag) => RawBsonRef::Boolean(flag),
+            Self::Date(date) => RawBsonRef::DateTime(date),
+            Self::Id(id) => RawBsonRef::ObjectId(id),
         }
     }
 }
@@ -80,34 +81,30 @@ impl DuplicateKey {
     }
 
     fn of_parts<'a>(fields: impl Iterator<Item = (&'a str, Part<'a>)>) -> Option<Self> {
-        let (mut hash, mut values) = (KeyHash::new(), Vec::new());
+        let (mut hash, mut values) = (KeyHash::new(), RawArrayBuf::new());
         for (name, value) in fields {
-            values.push(hash.feed(name, value).bson());
+            values.push(hash.feed(name, value).raw());
         }
         hash.finish().map(|hash| Self { hash, values })
     }
 
-    /// Bytes that the values take, roughly: what bounds a look-up.
+    /// Bytes that the values take in a look-up, roughly.
     #[must_use]
     pub fn weight(&self) -> usize {
-        let bytes = self.values.iter().map(|value| match value {
-            Bson::String(text) => text.len(),
-            Bson::Binary(binary) => binary.bytes.len(),
-            _ => 0,
-        });
-        // A list's element has its number as a name.
-        bytes.sum::<usize>() + 32 * self.values.len()
+        /// A list's element has its number as a name.
+        const NUMBERS: usize = 40;
+        self.values.as_bytes().len() + NUMBERS
     }
 
-    /// Bytes that the first value takes in a look-up: the others may not be asked for.
+    /// Bytes that the first value takes in a look-up at least: the others may not be asked for.
     #[must_use]
     pub fn least(&self) -> usize {
         /// Type and name in a list.
         const AROUND: usize = 3;
         AROUND
-            + match self.values.first() {
-                Some(Bson::String(text)) => text.len() + 5,
-                Some(Bson::Binary(binary)) => binary.bytes.len() + 5,
+            + match self.values.get(0) {
+                Ok(Some(RawBsonRef::String(text))) => text.len() + 5,
+                Ok(Some(RawBsonRef::Binary(binary))) => binary.bytes.len() + 5,
                 _ => 0,
             }
     }
@@ -172,9 +169,9 @@ impl Shape {
 
     /// The values of the row's duplicate key, if it has one.
     #[must_use]
-    pub fn duplicate_values(&self, values: &[ValueRef<'_>]) -> Option<Vec<Bson>> {
-        let mut found = Vec::with_capacity(self.duplicate.len());
-        self.each_of_key(values, |_, part| found.push(part.canonical().bson()))?;
+    pub fn duplicate_values(&self, values: &[ValueRef<'_>]) -> Option<RawArrayBuf> {
+        let mut found = RawArrayBuf::new();
+        self.each_of_key(values, |_, part| found.push(part.canonical().raw()))?;
         Some(found)
     }
 

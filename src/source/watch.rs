@@ -6,7 +6,7 @@
 //! - a commit that takes effect only after the last write to the files is told of, too: by reports of its own accord, a few
 //!   and further and further apart. Who wants to hear no more of what was written before hears of such a commit all the
 //!   same, if it takes effect afterwards;
-//! - while nothing happens, nothing is read: every minute the files are looked at, by name, size and time;
+//! - while nothing happens, nothing is read: every other minute the files are looked at, by name, size and time;
 //! - where inotify can't work (its limits are used up, the files are on another host), they are looked at each second.
 
 use std::path::{Path, PathBuf};
@@ -36,7 +36,7 @@ const SPACING: Duration = Duration::from_millis(100);
 const AFTERMATH: [Duration; 3] = [Duration::from_millis(250), Duration::from_secs(1), Duration::from_secs(5)];
 
 /// How often the files are looked at though inotify works: a directory further up may have been exchanged.
-const SLOW: Duration = Duration::from_secs(60);
+const SLOW: Duration = Duration::from_secs(120);
 
 /// The same for a file that isn't the application's database: an idle host is hardly ever to wake.
 const SLOWER: Duration = Duration::from_secs(10 * 60);

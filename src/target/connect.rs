@@ -6,7 +6,7 @@
 //! it takes writes, as `ping` succeeds without login and rights, and a read on a secondary.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use mongodb::Client;
@@ -27,12 +27,12 @@ use crate::report::{Failure, Reason};
 /// Shown by MongoDB in its log and in `currentOp`.
 const APP_NAME: &str = "mongo-uplink";
 
-/// Connections at most: eight batches that write, each with a look-up beside it, twice as many that look up, and a probe. There
-/// are only as many as are needed.
-const MAX_CONNECTIONS: u32 = 33;
+/// Connections at most: sixteen commands that write, as many batches that look up and four more, and a few for look-ups in
+/// parts and a probe. There are only as many as are needed; who finds none free waits for one.
+const MAX_CONNECTIONS: u32 = 41;
 
 /// Connections that are made at a time.
-const CONNECTING: u32 = 8;
+const CONNECTING: u32 = 12;
 
 /// Each stage keeps the deadline itself, and can say more about its end; should one not, it is broken off this much
 /// later.
@@ -62,7 +62,10 @@ impl Target {
             Err(failure) if failure.reason == Reason::Server => {}
             Err(failure) => return Err(failure),
         }
-        self.command("check", read_one(self.collection.name())).await.map(drop)
+        let began = Instant::now();
+        self.command("check", read_one(self.collection.name())).await?;
+        *self.answers_within.lock().unwrap_or_else(PoisonError::into_inner) = Some(began.elapsed());
+        Ok(())
     }
 }
 
@@ -115,6 +118,7 @@ async fn connect(config: &Mongodb, uri: &Secret, end: Instant) -> Result<Target,
         deadline,
         refused_indexes,
         crowds,
+        answers_within: Mutex::default(),
         warming,
         closed: false,
     };

@@ -2,18 +2,21 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use mongodb::Cursor;
 use mongodb::bson::oid::ObjectId;
-use mongodb::bson::raw::RawDocument;
+use mongodb::bson::raw::{CString, RawArrayBuf, RawDocument, RawDocumentBuf};
 use mongodb::bson::spec::BinarySubtype;
-use mongodb::bson::{Binary, Bson, Document, RawBsonRef, doc};
+use mongodb::bson::{Binary, Bson, Document, RawBsonRef, cstr, doc, rawdoc};
 use mongodb::options::{FindOptions, ReadConcern};
 
 use super::Target;
 use super::encode::chunks;
+use super::failure::classify;
 use super::insert::COMMAND_BYTES;
+use super::write::unencodable;
 use crate::hashed::{HashedMap, HashedSet};
 use crate::record::DuplicateKey;
-use crate::report::Failure;
+use crate::report::{Failure, Reason};
 
 /// A row's own document, as it stands in the collection.
 #[derive(Clone, Debug, PartialEq)]
@@ -54,8 +57,6 @@ struct Question {
     projection: Document,
     /// Documents that are expected at most.
     expected: usize,
-    /// Documents that are wanted at most.
-    limit: Option<usize>,
 }
 
 /// Documents that share the first column of a duplicate key, on average: if there are more, all columns are asked for.
@@ -104,7 +105,6 @@ impl Target {
             filter: doc! { "_id": { "$in": ids } },
             projection,
             expected: ids.len(),
-            limit: None,
         };
         self.ask(question, |document| {
             if let Ok(Some(RawBsonRef::ObjectId(id))) = document.get("_id") {
@@ -135,39 +135,30 @@ impl Target {
                 holders.entry(key.hash).or_insert(id);
             }
         };
+        let projection = projection(query.columns);
+        let projection = RawDocumentBuf::try_from(&projection).map_err(|_| unencodable())?;
         let (mut by_first, mut by_all) = (Vec::new(), Vec::new());
         let is_crowded = self.crowds.is_expected();
         for key in query.keys.iter().copied() {
             // Nothing can be an absent field, too, which no index alone can tell.
-            let is_plain = query.columns.len() > 1 && key.values.first() != Some(&Bson::Null);
+            let is_plain =
+                query.columns.len() > 1 && !matches!(key.values.get(0), Ok(Some(RawBsonRef::Null)));
             if is_plain && !is_crowded { &mut by_first } else { &mut by_all }.push(key);
         }
         for part in chunks(&by_first, COMMAND_BYTES, |key| key.weight()) {
             let keys = &by_first[part];
             let limit = keys.len() * CROWD + CROWD;
             let columns = &query.columns[..1];
-            let question = Question {
-                what: "look up duplicates",
-                filter: filter(columns, keys),
-                projection: projection(query.columns),
-                expected: keys.len(),
-                limit: Some(limit),
-            };
-            if self.ask(question, &mut hold).await? >= limit {
+            if self.find(filter(columns, keys)?, &projection, keys.len(), Some(limit), &mut hold).await?
+                >= limit
+            {
                 self.crowds.met();
                 by_all.extend(keys);
             }
         }
         for part in chunks(&by_all, COMMAND_BYTES, |key| key.weight()) {
             let keys = &by_all[part];
-            let question = Question {
-                what: "look up duplicates",
-                filter: filter(query.columns, keys),
-                projection: projection(query.columns),
-                expected: keys.len(),
-                limit: None,
-            };
-            self.ask(question, &mut hold).await?;
+            self.find(filter(query.columns, keys)?, &projection, keys.len(), None, &mut hold).await?;
         }
         Ok(holders)
     }
@@ -188,7 +179,6 @@ impl Target {
             filter: doc! { "export_metadata.duplicate_key": binary(hash) },
             projection: projection(columns),
             expected: 1,
-            limit: None,
         };
         self.ask(question, |document| {
             let holds = DuplicateKey::of_document(columns, document).is_some_and(|key| key.hash == hash);
@@ -208,31 +198,77 @@ impl Target {
         expected: usize,
         visit: impl FnMut(&RawDocument),
     ) -> Result<(), Failure> {
-        self.ask(Question { what, filter, projection, expected, limit: None }, visit).await.map(drop)
+        self.ask(Question { what, filter, projection, expected }, visit).await
     }
 
-    /// Visits what is found; all of it under one deadline. Answers how many there were.
-    async fn ask(&self, question: Question, mut visit: impl FnMut(&RawDocument)) -> Result<usize, Failure> {
-        let Question { what, filter, projection, expected, limit } = question;
+    async fn ask(&self, question: Question, visit: impl FnMut(&RawDocument)) -> Result<(), Failure> {
+        let Question { what, filter, projection, expected } = question;
         let options = FindOptions::builder()
             .projection(projection)
-            .limit(limit.and_then(|limit| i64::try_from(limit).ok()))
-            // All in the first reply, where the default is 101.
             .batch_size(u32::try_from(expected).unwrap_or(u32::MAX).saturating_add(1))
             .read_concern(ReadConcern::majority())
             .max_time(self.deadline)
             .build();
         self.bounded(what, async {
-            let mut cursor = self.collection.find(filter).with_options(options).await?;
-            let mut count = 0;
-            while cursor.advance().await? {
-                visit(cursor.current());
-                count += 1;
-            }
-            Ok(count)
+            each(self.collection.find(filter).with_options(options).await?, visit).await.map(drop)
         })
         .await
     }
+
+    /// As [`Target::ask`], with a filter that needs no more room than it takes on its way. Answers how many were found. What was
+    /// found may be shown twice: as the driver does with a read of its own, it is asked once more if the connection broke.
+    async fn find(
+        &self,
+        filter: RawDocumentBuf,
+        projection: &RawDocument,
+        expected: usize,
+        limit: Option<usize>,
+        mut visit: impl FnMut(&RawDocument),
+    ) -> Result<usize, Failure> {
+        let whole = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+        let mut command = RawDocumentBuf::new();
+        command.append(cstr!("find"), self.collection.name());
+        command.append(cstr!("filter"), filter);
+        command.append(cstr!("projection"), projection);
+        if let Some(limit) = limit {
+            command.append(cstr!("limit"), whole(limit));
+        }
+        // All in the first reply, where the default is 101.
+        command.append(cstr!("batchSize"), whole(expected.saturating_add(1)));
+        command.append(cstr!("readConcern"), rawdoc! { "level": "majority" });
+        let deadline = i64::try_from(self.deadline.as_millis()).unwrap_or(i64::MAX);
+        command.append(cstr!("maxTimeMS"), deadline);
+        self.bounded("look up duplicates", async {
+            let mut is_second = false;
+            loop {
+                let found = async {
+                    each(self.database.run_raw_cursor_command(command.clone()).await?, &mut visit).await
+                };
+                match found.await {
+                    Err(error) if !is_second && is_broken(&error) => is_second = true,
+                    result => return result,
+                }
+            }
+        })
+        .await
+    }
+}
+
+/// Whether the connection broke, or its server isn't the primary any more.
+fn is_broken(error: &mongodb::error::Error) -> bool {
+    matches!(classify(error).reason, Reason::Disconnected | Reason::NotPrimary)
+}
+
+async fn each<T>(
+    mut cursor: Cursor<T>,
+    mut visit: impl FnMut(&RawDocument),
+) -> mongodb::error::Result<usize> {
+    let mut count = 0;
+    while cursor.advance().await? {
+        visit(cursor.current());
+        count += 1;
+    }
+    Ok(count)
 }
 
 /// In one pass over its elements: a field is looked for from the start each time.
@@ -266,20 +302,27 @@ fn copy(document: &RawDocument, updated_column: Option<&str>) -> Copy {
 }
 
 /// What finds the documents that may hold one of these keys.
-fn filter(columns: &[String], keys: &[&DuplicateKey]) -> Document {
-    let mut filter = Document::new();
+fn filter(columns: &[String], keys: &[&DuplicateKey]) -> Result<RawDocumentBuf, Failure> {
+    let mut filter = RawDocumentBuf::new();
     for (place, column) in columns.iter().enumerate() {
-        let mut values: Vec<Bson> = Vec::with_capacity(keys.len());
+        let mut values = RawArrayBuf::new();
         for key in keys {
-            match &key.values[place] {
+            match key.values.get(place) {
                 // Absent in any of its forms; `null` also finds documents without the field.
-                Bson::Null => values.extend([Bson::Null, Bson::String(String::new())]),
-                value => values.push(value.clone()),
+                Ok(None | Some(RawBsonRef::Null)) => {
+                    values.push(RawBsonRef::Null);
+                    values.push("");
+                }
+                Ok(Some(value)) => values.push(value),
+                Err(_) => return Err(unencodable()),
             }
         }
-        filter.insert(column, doc! { "$in": values });
+        let column = CString::try_from(column.as_str()).map_err(|_| unencodable())?;
+        let mut any = RawDocumentBuf::new();
+        any.append(cstr!("$in"), values);
+        filter.append(column, any);
     }
-    filter
+    Ok(filter)
 }
 
 /// The columns of a document, and its `_id`.

@@ -53,6 +53,9 @@ pub use ways::Ways;
 /// What takes no more than this part of a deadline is quick.
 const QUICK: u32 = 10;
 
+/// A server that takes longer to answer is far away.
+pub const FAR: Duration = Duration::from_millis(5);
+
 /// A connection to the collection, proved to work when it was made.
 pub struct Target {
     client: Client,
@@ -63,6 +66,8 @@ pub struct Target {
     closed: bool,
     refused_indexes: RefusedIndexes,
     crowds: Crowds,
+    /// How long it took to answer something small over a connection that was there.
+    answers_within: Mutex<Option<Duration>>,
     /// What makes connections before they are needed; gone with the target.
     warming: Mutex<JoinSet<()>>,
 }
@@ -112,21 +117,28 @@ impl Target {
         self.bounded("count", async { self.collection.estimated_document_count().await }).await
     }
 
-    /// Makes connections in the background, so many and then twice as many if those came quickly: to make one takes several
-    /// ways there and back, a long time where the server is far away; but on a slow link they are in the way of each other.
-    /// None, if what was asked of the server before `took` long.
-    pub fn warm(&self, connections: usize, took: Duration) {
-        if took > self.deadline / QUICK {
+    /// How long it took to answer something small over a connection that was there, when it was proved last.
+    #[must_use]
+    pub fn answers_within(&self) -> Option<Duration> {
+        *self.answers_within.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes connections in the background: a few, and then, if those came quickly from far away, so `many` as a manual export may
+    /// want. To make one takes several ways there and back; but on a slow link they are in the way of each other, and where one
+    /// isn't made in time the driver gives up all.
+    pub fn warm(&self, few: usize, many: usize) {
+        let Some(answered) = self.answers_within().filter(|time| *time < self.deadline / QUICK) else {
             return;
-        }
+        };
         let mut warming = self.warming.lock().unwrap_or_else(PoisonError::into_inner);
         while warming.try_join_next().is_some() {}
         if !warming.is_empty() {
             return;
         }
         let (database, deadline) = (self.database.clone(), self.deadline);
+        let waves = if answered > FAR { vec![few, many] } else { vec![few] };
         warming.spawn(async move {
-            for connections in [connections, connections * 2] {
+            for connections in waves {
                 let pings =
                     (0..connections).map(|_| async { database.run_command(doc! { "ping": 1 }).await });
                 let began = Instant::now();

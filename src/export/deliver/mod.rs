@@ -9,6 +9,7 @@
 //! to be read back, a person whom a batch before this one may be writing) goes into the next round. Sending a batch twice
 //! can't write twice, as the `_id`s are the same.
 
+mod encode;
 mod row;
 mod send;
 mod sight;
@@ -22,14 +23,15 @@ use mongodb::bson::Bson;
 use mongodb::bson::oid::ObjectId;
 
 use super::candidate::{Candidate, Verdict};
-use super::pipeline::{Flights, Marks, Place, Road, inserted};
+use super::pipeline::{Flights, Marks, Place, Road, Turn, inserted};
 use crate::config::Updates;
 use crate::hashed::HashedMap;
 use crate::record::{Provenance, Shape};
 use crate::report::{Failure, Reason};
 use crate::target::Target;
+use encode::refuse;
 use row::{Open, judge_copy};
-use send::{refuse, send_inserts, send_updates};
+use send::{send_inserts, send_updates};
 use sight::{Held, Sight};
 use sort::{Sorted, leaving, sort, waiting};
 
@@ -70,26 +72,34 @@ pub(super) struct Way<'a> {
 }
 
 impl Way<'_> {
-    /// Waits until this batch may write. What others do meanwhile isn't the link's fault, nor the server's.
-    async fn may_write(&self, waited: &mut Duration) -> Place<'_> {
+    /// Waits until it is this batch's turn to write, and for the first place. What others do until then isn't the link's fault,
+    /// nor the server's.
+    async fn may_write(&self, waited: &mut Duration) -> (Turn<'_>, Place<'_>) {
         let began = Instant::now();
-        let place = self.road.may_write().await;
+        let turn = self.road.turn().await;
+        let place = turn.place().await;
         *waited += began.elapsed();
-        place
+        (turn, place)
     }
 
-    /// Runs one command of so many bytes, of which that many were counted on before. A large row may take longer than a pass
-    /// may be without a sign of life.
+    /// Runs one command that writes so many bytes, of which that many were counted on before. A large row may take longer than
+    /// a pass may be without a sign of life.
     async fn patiently<T>(
         &self,
         counted_on: usize,
         bytes: usize,
         command: impl Future<Output = Result<T, Failure>>,
     ) -> Result<T, Failure> {
+        let began = Instant::now();
         let mut command = pin!(self.road.timed(counted_on, bytes, command, |_| bytes));
         loop {
             match tokio::time::timeout(SIGN_OF_LIFE, &mut command).await {
-                Ok(result) => return result,
+                Ok(result) => {
+                    if result.is_ok() {
+                        self.road.wrote(began.elapsed());
+                    }
+                    return result;
+                }
                 Err(_) => (self.waiting)(),
             }
         }
@@ -219,12 +229,16 @@ async fn round(
         }
     }
     let write = async {
-        if updates.is_empty() && inserts.is_empty() {
+        if !updates.is_empty() {
+            let (turn, _place) = way.may_write(waited).await;
+            drop(turn);
+            send_updates(way, rows, &updates, provenance).await?;
+        }
+        if inserts.is_empty() {
             return Ok(());
         }
-        let _place = way.may_write(waited).await;
-        send_updates(way, rows, &updates, provenance).await?;
-        send_inserts(way, rows, &inserts, ahead, provenance).await
+        let turn = way.may_write(waited).await;
+        send_inserts(way, rows, &inserts, ahead, provenance, turn).await
     };
     let ((), own) = tokio::try_join!(write, sight::copies(way, &sought))?;
     for at in waiting {

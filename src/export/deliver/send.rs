@@ -3,13 +3,17 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
+
 use super::Way;
-use super::row::{Open, refused};
-use crate::export::candidate::{Candidate, Verdict};
-use crate::export::pipeline::{Marks, may_be_changing};
-use crate::record::{Encoder, Provenance, Row};
+use super::encode::{Encoded, encode, refuse_some};
+use super::row::Open;
+use crate::export::candidate::Verdict;
+use crate::export::pipeline::{Marks, Place, Turn, may_be_changing};
+use crate::record::Provenance;
 use crate::report::Failure;
-use crate::target::{Copy, Documents, InsertOutcome, MAX_DOCUMENT_BYTES, Update, UpdateOutcome};
+use crate::target::{Copy, InsertOutcome, Update, UpdateOutcome};
 
 /// What fits into one command of so many bytes, from the first on: at least one.
 pub(super) fn fitting(weights: impl Iterator<Item = usize>, limit: usize) -> (usize, usize) {
@@ -22,56 +26,6 @@ pub(super) fn fitting(weights: impl Iterator<Item = usize>, limit: usize) -> (us
         bytes += weight;
     }
     (count, bytes)
-}
-
-/// The documents of these rows, and the rows that have one: the others are refused.
-fn encode(
-    way: &Way<'_>,
-    rows: &mut [Open<'_>],
-    places: impl Iterator<Item = usize>,
-    provenance: &Provenance,
-    bytes: usize,
-) -> (Documents, Vec<usize>) {
-    let mut encoder = Encoder::new(&way.rules.shape, provenance, MAX_DOCUMENT_BYTES);
-    let count = places.size_hint().0;
-    let (mut documents, mut encoded) = (way.target.room_for(count, bytes), Vec::with_capacity(count));
-    for at in places {
-        let row = &mut rows[at];
-        let Candidate { id, key, content, row: Ok(values), .. } = row.candidate else { continue };
-        let duplicate_key = row.candidate.duplicate_key.filter(|_| !row.keyless);
-        match encoder.encode(Row { id: *id, key, content, duplicate_key, values }, |document| {
-            documents.push(document);
-            document.as_bytes().len()
-        }) {
-            Ok(bytes) => {
-                row.encoded = bytes;
-                encoded.push(at);
-            }
-            Err(refusal) => row.verdict = Some(refused(&refusal)),
-        }
-    }
-    (documents, encoded)
-}
-
-/// Refuses the rows that need not be sent and couldn't be: as the others that have no document, they are told with the
-/// reason, and not as duplicates or as kept only because somebody else was there first.
-pub(super) fn refuse(way: &Way<'_>, rows: &mut [Open<'_>], provenance: &Provenance) {
-    // As they are, values make no document larger than it was counted.
-    let converts = way.rules.shape.converts();
-    let is_doubtful = |row: &Open<'_>| {
-        matches!(row.verdict, Some(Verdict::Duplicate { .. } | Verdict::Kept))
-            && (converts || row.candidate.bytes > MAX_DOCUMENT_BYTES)
-    };
-    let mut encoder = Encoder::new(&way.rules.shape, provenance, MAX_DOCUMENT_BYTES);
-    for row in rows.iter_mut().filter(|row| is_doubtful(row)) {
-        let Candidate { id, key, content, duplicate_key, row: Ok(values), .. } = row.candidate else {
-            continue;
-        };
-        let encoded = Row { id: *id, key, content, duplicate_key: *duplicate_key, values };
-        if let Err(refusal) = encoder.encode(encoded, |_| ()) {
-            row.verdict = Some(refused(&refusal));
-        }
-    }
 }
 
 pub(super) async fn send_updates(
@@ -97,7 +51,9 @@ async fn send_some_updates(
     provenance: &Provenance,
     counted_on: usize,
 ) -> Result<(), Failure> {
-    let (documents, encoded) = encode(way, rows, updates.iter().map(|&(at, _)| at), provenance, counted_on);
+    let Encoded { documents, rows: encoded, refused } =
+        encode(way, rows, updates.iter().map(|&(at, _)| at), provenance, counted_on);
+    refuse_some(rows, refused);
     if encoded.is_empty() {
         return Ok(());
     }
@@ -106,7 +62,7 @@ async fn send_some_updates(
     let commands: Vec<_> = encoded
         .iter()
         .zip(&slices)
-        .filter_map(|(at, document)| {
+        .filter_map(|((at, _), document)| {
             let row = &rows[*at];
             Some(Update {
                 id: row.candidate.id,
@@ -121,8 +77,9 @@ async fn send_some_updates(
     let deadline = way.road.pace().deadline(commands.len(), counted_on);
     let outcomes = way.patiently(counted_on, bytes, way.target.update_within(deadline, &commands)).await?;
     (way.answered)(bytes);
-    for (at, outcome) in encoded.into_iter().zip(outcomes) {
+    for ((at, bytes), outcome) in encoded.into_iter().zip(outcomes) {
         let row = &mut rows[at];
+        row.encoded = bytes;
         row.tries += 1;
         // Read back in the next round.
         row.look = true;
@@ -142,64 +99,130 @@ async fn send_some_updates(
     Ok(())
 }
 
+/// Sends what is to be inserted, and judges the replies.
 pub(super) async fn send_inserts(
-    way: &Way<'_>,
-    rows: &mut [Open<'_>],
-    mut inserts: &[usize],
-    ahead: &[Arc<Marks>],
-    provenance: &Provenance,
-) -> Result<(), Failure> {
-    while !inserts.is_empty() {
-        let weights = inserts.iter().take(way.road.pace().rows()).map(|&at| rows[at].candidate.bytes);
-        let (count, bytes) = fitting(weights, way.road.command());
-        let (part, rest) = inserts.split_at(count);
-        send_some_inserts(way, rows, part, ahead, provenance, bytes).await?;
-        inserts = rest;
-    }
-    Ok(())
-}
-
-async fn send_some_inserts(
     way: &Way<'_>,
     rows: &mut [Open<'_>],
     inserts: &[usize],
     ahead: &[Arc<Marks>],
     provenance: &Provenance,
-    counted_on: usize,
+    turn: (Turn<'_>, Place<'_>),
 ) -> Result<(), Failure> {
-    let (documents, encoded) = encode(way, rows, inserts.iter().copied(), provenance, counted_on);
-    if encoded.is_empty() {
-        return Ok(());
+    for Sent { rows: sent, refused, outcomes } in send_in_parts(way, rows, inserts, provenance, turn).await? {
+        refuse_some(rows, refused);
+        for ((at, encoded), outcome) in sent.into_iter().zip(outcomes) {
+            rows[at].encoded = encoded;
+            judge(way, &mut rows[at], outcome, ahead).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Sends as many commands at a time as there are places. How large one may be is asked when it has got its place. After a failure
+/// no more are sent; those under way are waited for, as each has a connection that would be lost.
+async fn send_in_parts(
+    way: &Way<'_>,
+    rows: &[Open<'_>],
+    mut inserts: &[usize],
+    provenance: &Provenance,
+    (turn, first): (Turn<'_>, Place<'_>),
+) -> Result<Vec<Sent>, Failure> {
+    let (mut sent, mut failure) = (Vec::new(), None);
+    let mut under_way = FuturesUnordered::new();
+    let mut next = Some(first);
+    while !inserts.is_empty() && failure.is_none() {
+        let place = match next.take() {
+            Some(place) => place,
+            None => tokio::select! {
+                place = turn.place() => place,
+                Some(part) = under_way.next() => {
+                    land(part, &mut sent, &mut failure);
+                    continue;
+                }
+            },
+        };
+        let weights = inserts.iter().take(way.road.pace().rows()).map(|&at| rows[at].candidate.bytes);
+        let (count, bytes) = fitting(weights, way.road.command());
+        let (part, rest) = inserts.split_at(count);
+        under_way.push(send_some_inserts(way, rows, part, provenance, bytes, place));
+        inserts = rest;
+    }
+    drop((turn, next));
+    while let Some(part) = under_way.next().await {
+        land(part, &mut sent, &mut failure);
+    }
+    failure.map_or(Ok(sent), Err)
+}
+
+fn land(part: Result<Sent, Failure>, sent: &mut Vec<Sent>, failure: &mut Option<Failure>) {
+    match part {
+        Ok(part) => sent.push(part),
+        Err(first) => {
+            failure.get_or_insert(first);
+        }
+    }
+}
+
+/// What became of a command that inserts.
+struct Sent {
+    /// The rows whose documents were in it, with their bytes, and what became of each.
+    rows: Vec<(usize, usize)>,
+    outcomes: Vec<InsertOutcome>,
+    /// The rows that have no document.
+    refused: Vec<(usize, Verdict)>,
+}
+
+async fn send_some_inserts(
+    way: &Way<'_>,
+    rows: &[Open<'_>],
+    inserts: &[usize],
+    provenance: &Provenance,
+    counted_on: usize,
+    _place: Place<'_>,
+) -> Result<Sent, Failure> {
+    // Between large commands others come to their turn: all that waits is in one thread.
+    tokio::task::yield_now().await;
+    let Encoded { documents, rows: sent, refused } =
+        encode(way, rows, inserts.iter().copied(), provenance, counted_on);
+    if sent.is_empty() {
+        return Ok(Sent { rows: sent, outcomes: Vec::new(), refused });
     }
     let bytes = documents.bytes();
     let counted_on = counted_on.max(bytes);
     let deadline = way.road.pace().deadline(documents.len(), counted_on);
-    let again = || encode(way, rows, encoded.iter().copied(), provenance, bytes).0;
+    let again = || encode(way, rows, sent.iter().map(|&(at, _)| at), provenance, bytes).documents;
     let insert = way.target.insert_within(deadline, documents, again);
     let outcomes = way.patiently(counted_on, bytes, insert).await?;
     (way.answered)(bytes);
-    for (at, outcome) in encoded.into_iter().zip(outcomes) {
-        let row = &mut rows[at];
-        match outcome {
-            InsertOutcome::Inserted => row.verdict = Some(Verdict::Inserted),
-            InsertOutcome::SameId => {
-                row.tries += 1;
-                if !std::mem::replace(&mut row.look, true) {
-                    way.road.surprised();
-                }
+    Ok(Sent { rows: sent, outcomes, refused })
+}
+
+/// Judges what became of one document.
+async fn judge(
+    way: &Way<'_>,
+    row: &mut Open<'_>,
+    outcome: InsertOutcome,
+    ahead: &[Arc<Marks>],
+) -> Result<(), Failure> {
+    match outcome {
+        InsertOutcome::Inserted => row.verdict = Some(Verdict::Inserted),
+        InsertOutcome::SameId => {
+            row.tries += 1;
+            if !std::mem::replace(&mut row.look, true) {
+                way.road.surprised();
             }
-            InsertOutcome::SameDuplicateKey => {
-                row.tries += 1;
-                row.refused += 1;
-                row.look = true;
-                // The next round's look-up finds most holders, all at once.
-                if row.refused > 1 {
-                    judge_holder(way, row, ahead).await?;
-                }
+        }
+        InsertOutcome::SameDuplicateKey => {
+            row.tries += 1;
+            row.refused += 1;
+            row.look = true;
+            // The next round's look-up finds most holders, all at once.
+            if row.refused > 1 {
+                judge_holder(way, row, ahead).await?;
             }
-            InsertOutcome::Rejected { code, detail } => {
-                row.verdict = Some(Verdict::Rejected { code, detail });
-            }
+        }
+        InsertOutcome::Rejected { code, detail } => {
+            row.verdict = Some(Verdict::Rejected { code, detail });
         }
     }
     Ok(())
@@ -211,6 +234,7 @@ async fn send_some_inserts(
 async fn judge_holder(way: &Way<'_>, row: &mut Open<'_>, ahead: &[Arc<Marks>]) -> Result<(), Failure> {
     let Some(hash) = row.candidate.duplicate_key else { return Ok(()) };
     let holder = way.target.holder_of_hash(&way.rules.duplicate_columns, hash).await?;
+    (way.answered)(0);
     if let Some(before) = holder.as_ref().and_then(|(of, _)| may_be_changing(ahead, of)) {
         row.behind = Some(before);
         return Ok(());

@@ -1,8 +1,11 @@
 //! What a round sees of the collection: the rows' own copies, where they are looked for, and who holds the duplicate keys
 //! of the others.
 
+use std::hash::Hash;
 use std::sync::Arc;
 
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
 use mongodb::bson::Bson;
 use mongodb::bson::oid::ObjectId;
 
@@ -28,6 +31,9 @@ const KEY: usize = 24;
 
 /// So many copies are looked up at the same time as the holders of keys.
 const FEW: usize = 100;
+
+/// Commands of one look-up at a time.
+const AT_A_TIME: usize = 2;
 
 /// What a round sees.
 pub(super) struct Sight {
@@ -88,7 +94,7 @@ pub(super) async fn look(
     }
     let first = if knows { sought.len() } else { (way.road.command() / COPY).clamp(1, sought.len().max(1)) };
     let first = first.min(sought.len());
-    let together = if !knows && way.road.is_fresh() { first.min(FEW) } else { 0 };
+    let together = if !knows && way.road.is_fresh() { FEW } else { 0 };
     let asked: HashedSet<_> = sought.iter().take(together).copied().collect();
     let first_keys = keys(way, rows, &[], |row| asked.contains(&row.candidate.id));
     let first_keys: Vec<_> = first_keys.iter().collect();
@@ -139,35 +145,66 @@ fn keys(
 
 /// The copies that are there, of these.
 pub(super) async fn copies(way: &Way<'_>, ids: &[ObjectId]) -> Result<HashedMap<ObjectId, Copy>, Failure> {
-    let mut found = HashedMap::default();
-    let mut rest = ids;
-    while !rest.is_empty() {
-        let (count, bytes) = fitting(rest.iter().map(|_| COPY), way.road.command());
-        let (part, others) = rest.split_at(count);
-        let ask = way.target.copies(part, way.rules.updated_column.as_deref());
-        let carried = |found: &HashedMap<_, _>| part.len() * ID + found.len() * COPY;
-        found.extend(way.road.timed(bytes, part.len() * BARE_ID, ask, carried).await?);
-        (way.answered)(0);
-        rest = others;
-    }
-    Ok(found)
+    in_parts(
+        way,
+        ids,
+        |_| COPY,
+        |part, bytes| async move {
+            let ask = way.target.copies(part, way.rules.updated_column.as_deref());
+            let carried = |found: &HashedMap<_, _>| part.len() * ID + found.len() * COPY;
+            way.road.timed(bytes, part.len() * BARE_ID, ask, carried).await
+        },
+    )
+    .await
 }
 
 async fn holders(way: &Way<'_>, keys: &[&DuplicateKey]) -> Result<HashedMap<[u8; 16], Bson>, Failure> {
-    let mut found = HashedMap::default();
     let columns = way.rules.duplicate_columns.as_slice();
-    let mut rest = keys;
-    while !rest.is_empty() {
-        let weights = rest.iter().map(|key| key.weight() + HOLDER);
-        let (count, bytes) = fitting(weights, way.road.command());
-        let (keys, others) = rest.split_at(count);
-        let ask = way.target.holders(HolderQuery { columns, keys });
-        let sent: usize = keys.iter().map(|key| key.weight() + KEY).sum();
-        let carried = |found: &HashedMap<_, _>| sent + found.len() * HOLDER;
-        let least = keys.iter().map(|key| key.least()).sum();
-        found.extend(way.road.timed(bytes, least, ask, carried).await?);
-        (way.answered)(0);
-        rest = others;
+    in_parts(
+        way,
+        keys,
+        |key| key.weight() + HOLDER,
+        |keys, bytes| async move {
+            let ask = way.target.holders(HolderQuery { columns, keys });
+            let sent: usize = keys.iter().map(|key| key.weight() + KEY).sum();
+            let carried = |found: &HashedMap<_, _>| sent + found.len() * HOLDER;
+            let least = keys.iter().map(|key| key.least()).sum();
+            way.road.timed(bytes, least, ask, carried).await
+        },
+    )
+    .await
+}
+
+/// Asks about all of them, in commands that the link carries: several at a time, unless it is a slow one.
+async fn in_parts<'i, I, K: Eq + Hash, V, F>(
+    way: &Way<'_>,
+    items: &'i [I],
+    weight: impl Fn(&I) -> usize,
+    ask: impl Fn(&'i [I], usize) -> F,
+) -> Result<HashedMap<K, V>, Failure>
+where
+    F: Future<Output = Result<HashedMap<K, V>, Failure>>,
+{
+    let (mut found, mut rest, mut failure) = (HashedMap::default(), items, None);
+    let mut asked = FuturesUnordered::new();
+    loop {
+        let at_a_time = if way.road.is_narrow() { 1 } else { AT_A_TIME };
+        while !rest.is_empty() && failure.is_none() && asked.len() < at_a_time {
+            let (count, bytes) = fitting(rest.iter().map(&weight), way.road.command());
+            let (part, others) = rest.split_at(count);
+            asked.push(ask(part, bytes));
+            rest = others;
+        }
+        match asked.next().await {
+            Some(Ok(part)) => {
+                found.extend(part);
+                (way.answered)(0);
+            }
+            // Those under way are waited for: each has a connection that would be lost.
+            Some(Err(first)) => {
+                failure.get_or_insert(first);
+            }
+            None => return failure.map_or(Ok(found), Err),
+        }
     }
-    Ok(found)
 }

@@ -155,6 +155,9 @@ impl<'a> Line<'a> {
         let flights = self.exporter.road.pace().flights();
         // What waits for an earlier one to be recorded counts, too: the ledger may be slower than the network.
         if self.failed.is_some() || self.flying >= flights || self.landed.len() > flights {
+            if self.next.is_some() {
+                self.exporter.road.wait();
+            }
             return None;
         }
         let packet = self.next.take()?;

@@ -31,9 +31,9 @@ use crate::report::{RunRequest, Timestamp, Trigger};
 use crate::target::Target;
 pub(super) use flights::{Flights, Marks, inserted, may_be_changing};
 use line::Line;
-pub(super) use pace::{Limits, Pace};
+pub(super) use pace::{AT_WORK, Limits, Pace};
 pub(super) use places::Place;
-pub(super) use road::Road;
+pub(super) use road::{Road, Turn};
 
 /// How a part of a pass ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,11 +6,15 @@
 //! - what is sent at a time grows only by what was seen to go through quickly, never beyond the configured limits;
 //! - it begins small with one batch: a slow link is not flooded to find out that it is slow. What comes back so soon that
 //!   more than a first command would fit, even if all the time were that of the bytes, shows that it isn't one; however
-//!   long the way is. Only what was sent shows that: the way back may be another one.
+//!   long the way is. Only what was sent shows that: the way back may be another one;
+//! - a server isn't given more batches at a time because it is far away: what is on the way there and back comes on top,
+//!   within the configured limits.
 //!
 //! Pure: times are arguments.
 
 use std::time::Duration;
+
+use crate::target::FAR;
 
 /// A first command's bytes: four seconds at 64 kbit/s.
 const FIRST_COMMAND: usize = 32 * 1024;
@@ -33,13 +37,12 @@ const LONGEST: Duration = Duration::from_secs(600);
 /// A part of the deadline that a command, or a batch, should take at most: others are on the same link.
 const SHARE: u32 = 8;
 
-/// How many batches are under way for each that writes: one looks up meanwhile; of small ones, two.
-const LOOKING_TOO: usize = 2;
-const SMALL_ONES: usize = 3;
+/// Commands that the server works on at a time: more gain about nothing, and each takes memory. As many may write by what
+/// one command has shown: if each takes as long as it may, they take half of a deadline together.
+pub(in crate::export) const AT_WORK: usize = SHARE as usize / 2;
 
-/// Batches that may write at a time by what one command has shown: if each takes as long as it may, they take half of a
-/// deadline together.
-const SHOWN: usize = SHARE as usize / 2;
+/// Times that are remembered as a mean follow the last ones like this.
+const MEAN: u32 = 8;
 
 /// What may be sent at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,14 +63,22 @@ pub(in crate::export) struct Limits {
 #[derive(Clone, Debug)]
 pub(in crate::export) struct Pace {
     limits: Limits,
-    /// Batches that may write at a time.
+    /// Commands that may write at a time.
     window: usize,
     /// Whether no batch is through yet.
     untried: bool,
+    /// Whether it only ever got wider since the daemon began.
+    starting: bool,
     batch: usize,
     command: usize,
     /// The shortest time that a batch took, as far as it is remembered.
     best: Option<Duration>,
+    /// The bytes of a document in the middle, of the rows that were read last.
+    row: Option<usize>,
+    /// The way there and back: what something small took when this pass began, or the shortest command since.
+    way: Option<Duration>,
+    /// How long a command that writes takes, in the middle.
+    write: Option<Duration>,
     /// How often a large row has missed its deadline lately.
     missed: u32,
 }
@@ -75,7 +86,19 @@ pub(in crate::export) struct Pace {
 impl Pace {
     pub(in crate::export) fn new(limits: Limits) -> Self {
         let batch = limits.first;
-        Self { limits, window: 1, untried: true, batch, command: FIRST_COMMAND, best: None, missed: 0 }
+        Self {
+            limits,
+            window: 1,
+            untried: true,
+            starting: true,
+            batch,
+            command: FIRST_COMMAND,
+            best: None,
+            row: None,
+            way: None,
+            write: None,
+            missed: 0,
+        }
     }
 
     /// Another pass begins: what is known of the link stays.
@@ -87,27 +110,49 @@ impl Pace {
         self.limits = limits;
     }
 
-    /// Batches in flight: while some write, others look up what is there. On a slow link everything is one after another;
+    /// Batches in flight: while some write, as many look up what is there. On a slow link everything is one after another;
     /// while nobody knows whether it is one, nothing but looking up, which is little, is done ahead. Small batches are written
     /// as soon as they are looked up, and some of their rows wait once more: more of them are under way.
     pub(in crate::export) fn flights(&self) -> usize {
-        match self.window {
-            1 if self.untried => self.limits.in_flight.div_ceil(2),
+        let writing = self.writing();
+        match self.window() {
+            1 if self.untried => self.limits.in_flight.min(AT_WORK).div_ceil(2),
             1 => 1,
-            window if self.batch * 2 <= self.limits.most => window * SMALL_ONES,
-            window => window * LOOKING_TOO,
+            _ if self.batch * 2 <= self.limits.most => writing * 2 + writing.min(AT_WORK),
+            _ => writing * 2,
         }
     }
 
-    /// Batches that may write at a time.
+    /// Batches that give all commands something to write: a batch may be sent in several at a time.
+    fn writing(&self) -> usize {
+        let window = self.window();
+        window.div_ceil(self.batch.div_ceil(self.rows()).max(1)).max(window.min(AT_WORK))
+    }
+
+    /// Commands that may write at a time.
     pub(in crate::export) fn window(&self) -> usize {
-        self.window
+        self.window.min(self.most())
+    }
+
+    /// Commands that may write at a time at most: as many as the server works on, and those that are on the way meanwhile. Of
+    /// the time that a command takes, the shortest one is the way.
+    fn most(&self) -> usize {
+        let at_work = self.limits.in_flight.clamp(1, AT_WORK);
+        let Some(way) = self.way.filter(|way| *way > FAR) else { return at_work };
+        // Nothing was written yet: then it is the window alone that bounds them.
+        let Some(write) = self.write else { return self.limits.in_flight.max(at_work) };
+        let there = 1.0 - way.as_secs_f64() / write.as_secs_f64().max(f64::MIN_POSITIVE);
+        let mut most = at_work;
+        while most < self.limits.in_flight && (most + 1) as f64 * there <= at_work as f64 {
+            most += 1;
+        }
+        most
     }
 
     /// Rows of the next batch, if so many are left, as far as is known: of changed rows nobody knows. The last ones are shared
     /// out: all places have something to do until the end.
     pub(in crate::export) fn batch(&self, left: Option<usize>) -> usize {
-        let share = left.map(|left| left.div_ceil(self.window).next_multiple_of(self.limits.first.max(1)));
+        let share = left.map(|left| left.div_ceil(self.writing()).next_multiple_of(self.limits.first.max(1)));
         share.map_or(self.batch, |share| self.batch.min(share))
     }
 
@@ -124,6 +169,7 @@ impl Pace {
     /// A command of so many bytes, sent and received, was answered.
     pub(in crate::export) fn answered(&mut self, bytes: usize, took: Duration) {
         let target = self.target();
+        self.way = self.way.map(|way| way.min(took));
         if bytes >= LARGE_ROW && took < self.limits.deadline / 2 {
             self.missed = 0;
         }
@@ -144,12 +190,39 @@ impl Pace {
         }
     }
 
+    /// A pass begins; something small was answered so soon.
+    pub(in crate::export) fn begin(&mut self, way: Option<Duration>) {
+        self.way = way;
+    }
+
+    /// A command that writes was answered; whether another one `waits` for a place, or for others to have theirs.
+    pub(in crate::export) fn wrote(&mut self, took: Duration, waits: bool) {
+        self.write = Some(self.write.map_or(took, |write| write - write / MEAN + took / MEAN));
+        if self.starting && waits && self.window > 1 && took <= self.target() {
+            // Twice as many each time that all of them are answered.
+            self.window = self.window.max((self.window() + 1).min(self.most()));
+        }
+    }
+
     /// Of what was sent, so many bytes at least went through in this time, the way there and back included.
     pub(in crate::export) fn went_through(&mut self, bytes: usize, took: Duration) {
         let fits = bytes as f64 * self.target().as_secs_f64() / took.as_secs_f64();
         if self.untried && fits > FIRST_COMMAND as f64 {
-            self.window = self.window.max(self.limits.in_flight.min(SHOWN));
+            // Together, what is sent at a time takes no more than half of a deadline.
+            let command = self.row.map_or(self.command, |row| self.command.min(row * self.rows())).max(1);
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "a number of commands; what is more than any is cut"
+            )]
+            let shown = (AT_WORK as f64 * fits / command as f64) as usize;
+            self.window = self.window.max(shown.max(AT_WORK).min(self.limits.in_flight));
         }
+    }
+
+    /// Rows were read whose documents are so large in the middle.
+    pub(in crate::export) fn rows_have(&mut self, bytes: usize) {
+        self.row = Some(bytes);
     }
 
     /// The deadline of a command with so many rows and bytes. A row can't be halved: a large one is given twice the time
@@ -173,23 +246,28 @@ impl Pace {
 
     /// A pass broke off, as something wasn't answered within the deadline.
     pub(in crate::export) fn broke_off(&mut self) {
-        (self.window, self.untried) = (1, false);
+        (self.window, self.untried, self.starting) = (1, false, false);
         self.batch = (self.batch / 2).max(self.limits.least);
         self.best = None;
     }
 
-    /// A batch is through; it was a `full` one, or what was left of the table.
-    pub(in crate::export) fn delivered(&mut self, full: bool, took: Duration) {
+    /// A batch is through; it was a `full` one, or what was left of the table. Whether another one `waits`: who has little to send
+    /// doesn't find out how much could be.
+    pub(in crate::export) fn delivered(&mut self, full: bool, took: Duration, waits: bool) {
         let best = *self.best.insert(self.best.map_or(took, |best| best.min(took)));
         self.untried = false;
-        if took > self.target() * 2 {
-            self.window = (self.window / 2).max(1);
+        let window = self.window();
+        self.window = if took > self.target() * 2 {
+            (window / 2).max(1)
         } else if took > QUICK && took > best * 8 {
             // The server suffers, by others or by us.
-            self.window = (self.window - 1).max(1);
+            (window - 1).max(1)
+        } else if waits {
+            (window * 2).min(self.most())
         } else {
-            self.window = (self.window * 2).min(self.limits.in_flight.max(1));
-        }
+            window
+        };
+        self.starting &= self.window >= window;
         if took > self.target() {
             self.batch = (self.batch / 2).max(self.limits.least);
         } else if full && (took < QUICK || took < best.mul_f64(self.growth())) {

@@ -1,36 +1,52 @@
-//! Places for batches that write.
+//! Places for commands that write.
 //!
-//! What holds: no more batches write than there are places, and whoever came first gets the next one. How many there are is
-//! asked again each time something changes, so that nobody goes on waiting by what was known when he came.
+//! What holds: no more commands write than there are places. Batches take places by turns, in the order in which they came, each
+//! as many as it wants before the next one gets any: what has begun ends soon, and isn't kept in memory for long. How many
+//! there are is asked again each time something changes, so that nobody goes on waiting by what was known when he came.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use tokio::sync::{Mutex, Notify};
+use tokio::sync::{Mutex, MutexGuard, Notify};
 
-/// Places for batches that write.
+/// Places for commands that write.
 #[derive(Debug, Default)]
 pub(super) struct Places {
     taken: AtomicUsize,
-    /// Who waits for the next place; the others wait for him, in the order in which they came.
-    first: Mutex<()>,
+    /// Whose turn it is; the others wait for him, in the order in which they came.
+    turn: Mutex<()>,
     changed: Notify,
 }
 
 impl Places {
-    /// Waits for a place, of as many as there are at the moment.
-    pub(super) async fn take(&self, places: impl Fn() -> usize) -> Place<'_> {
-        let _first = self.first.lock().await;
-        // Only who is first takes one, and what changes meanwhile is remembered for him.
-        while self.taken.load(Ordering::Relaxed) >= places().max(1) {
-            self.changed.notified().await;
-        }
-        self.taken.fetch_add(1, Ordering::Relaxed);
-        Place(self)
+    /// Waits until it is the caller's turn.
+    pub(super) async fn turn(&self) -> Turn<'_> {
+        Turn { places: self, _alone: self.turn.lock().await }
     }
 
     /// There may be more of them now.
     pub(super) fn changed(&self) {
         self.changed.notify_one();
+    }
+}
+
+/// The turn to take places, until it is let go.
+#[derive(Debug)]
+pub(super) struct Turn<'a> {
+    places: &'a Places,
+    _alone: MutexGuard<'a, ()>,
+}
+
+impl<'a> Turn<'a> {
+    /// Waits for a place, of as many as there are at the moment; says if it has to `wait`.
+    pub(super) async fn take(&self, there_are: impl Fn() -> usize, wait: impl Fn()) -> Place<'a> {
+        let places = self.places;
+        // Only whose turn it is takes one, and what changes meanwhile is remembered for him.
+        while places.taken.load(Ordering::Relaxed) >= there_are().max(1) {
+            wait();
+            places.changed.notified().await;
+        }
+        places.taken.fetch_add(1, Ordering::Relaxed);
+        Place(places)
     }
 }
 
@@ -53,48 +69,66 @@ mod tests {
 
     use super::*;
 
+    fn there_are(number: usize) -> impl Fn() -> usize {
+        move || number
+    }
+
     #[test]
-    fn whoever_came_first_gets_the_next_place() {
+    fn whose_turn_it_is_takes_all_places_that_he_wants_before_the_next_one_gets_any() {
         let places = Places::default();
-        let held = places.take(|| 1).now_or_never().expect("one is free");
-        let (mut first, mut second) = (pin!(places.take(|| 1)), pin!(places.take(|| 1)));
-        assert!(first.as_mut().now_or_never().is_none() && second.as_mut().now_or_never().is_none());
-        drop(held);
-        assert!(second.as_mut().now_or_never().is_none());
-        let held = first.now_or_never().expect("it is his turn");
-        assert!(second.as_mut().now_or_never().is_none());
-        drop(held);
-        assert!(second.now_or_never().is_some());
+        let turn = places.turn().now_or_never().expect("nobody was here before");
+        let mut next = pin!(places.turn());
+        let (held, another) =
+            (turn.take(there_are(2), || ()).now_or_never(), turn.take(there_are(2), || ()).now_or_never());
+        assert!(held.is_some() && another.is_some());
+        {
+            let mut third = pin!(turn.take(there_are(2), || ()));
+            assert!(third.as_mut().now_or_never().is_none() && next.as_mut().now_or_never().is_none());
+            drop(held);
+            assert!(next.as_mut().now_or_never().is_none());
+            assert!(third.now_or_never().is_some(), "its place was let go at once");
+        }
+        drop(turn);
+        let turn = next.now_or_never().expect("it is his turn");
+        assert!(turn.take(there_are(2), || ()).now_or_never().is_some());
     }
 
     #[test]
     fn places_that_are_added_are_taken_at_once_and_such_as_are_taken_away_when_they_are_free() {
         let (places, number) = (Places::default(), AtomicUsize::new(1));
         let there_are = || number.load(Ordering::Relaxed);
-        let first = places.take(there_are).now_or_never();
-        let mut waiting = pin!(places.take(there_are));
+        let turn = places.turn().now_or_never().expect("nobody was here before");
+        let first = turn.take(there_are, || ()).now_or_never();
+        let mut waiting = pin!(turn.take(there_are, || ()));
         assert!(first.is_some() && waiting.as_mut().now_or_never().is_none());
         number.store(3, Ordering::Relaxed);
         places.changed();
         let second = waiting.now_or_never();
-        let third = places.take(there_are).now_or_never();
+        let third = turn.take(there_are, || ()).now_or_never();
         assert!(second.is_some() && third.is_some());
         number.store(1, Ordering::Relaxed);
         drop((first, second));
-        assert!(places.take(there_are).now_or_never().is_none(), "the third one is at it");
+        assert!(turn.take(there_are, || ()).now_or_never().is_none(), "the third one is at it");
         drop(third);
-        assert!(places.take(there_are).now_or_never().is_some());
+        assert!(turn.take(there_are, || ()).now_or_never().is_some());
     }
 
     #[test]
     fn who_gives_up_waiting_keeps_nobody_back() {
         let places = Places::default();
-        let held = places.take(|| 1).now_or_never();
+        let held = {
+            let turn = places.turn().now_or_never().expect("nobody was here before");
+            let held = turn.take(there_are(1), || ()).now_or_never();
+            let mut given_up = Box::pin(turn.take(there_are(1), || ()));
+            assert!(held.is_some() && given_up.as_mut().now_or_never().is_none());
+            held
+        };
+        let turn = places.turn().now_or_never().expect("the turn was let go");
         {
-            let mut given_up = Box::pin(places.take(|| 1));
+            let mut given_up = Box::pin(turn.take(there_are(1), || ()));
             assert!(given_up.as_mut().now_or_never().is_none());
             drop(held);
         }
-        assert!(places.take(|| 1).now_or_never().is_some());
+        assert!(turn.take(there_are(1), || ()).now_or_never().is_some());
     }
 }

@@ -15,7 +15,7 @@ use crate::record::Provenance;
 use crate::report::{Timestamp, Trigger};
 
 /// The part of the bytes in flight that one batch may have: so several are under way, and one is read, within the bound.
-const BATCHES: usize = 5;
+const BATCHES: usize = 8;
 
 /// The least time between two batches of an export, as their documents bear it: they are told apart by that.
 const STEP: Duration = Duration::from_millis(1);
@@ -111,6 +111,8 @@ impl Line<'_> {
         };
         let bytes = candidates.iter().map(Candidate::memory).sum();
         self.read_bytes = Some(bytes);
+        let documents: usize = candidates.iter().map(|candidate| candidate.bytes).sum();
+        self.exporter.road.pace().rows_have(documents / candidates.len());
         let (full, began) = (candidates.len() >= whole, Instant::now());
         self.next = Some(Packet { candidates, bytes, full, provenance, position, began });
     }

@@ -1,5 +1,6 @@
 //! What is known of the way to MongoDB, shared by the batches in flight.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -7,7 +8,7 @@ use tokio::sync::Notify;
 
 use super::expectation::Expectation;
 use super::pace::Pace;
-use super::places::{Place, Places};
+use super::places::{self, Place, Places};
 use crate::report::{Failure, Reason};
 
 /// What is known of the way to MongoDB.
@@ -17,6 +18,8 @@ pub(in crate::export) struct Road {
     places: Places,
     /// Wakes whoever sends batches on their way: more of them may be than before.
     wider: Notify,
+    /// Whether somebody had to wait since how much is sent at a time has changed.
+    waits: AtomicBool,
 }
 
 impl Road {
@@ -26,6 +29,7 @@ impl Road {
             expectation: Mutex::default(),
             places: Places::default(),
             wider: Notify::new(),
+            waits: AtomicBool::new(false),
         }
     }
 
@@ -34,19 +38,36 @@ impl Road {
         self.pace.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether one command at a time is enough, as far as is known.
+    pub(in crate::export) fn is_narrow(&self) -> bool {
+        self.pace().window() < 2
+    }
+
     /// Bytes of the next command.
     pub(in crate::export) fn command(&self) -> usize {
         self.pace().command()
     }
 
-    /// Waits until another batch may write.
-    pub(in crate::export) async fn may_write(&self) -> Place<'_> {
-        self.places.take(|| self.pace().window()).await
+    /// Waits until it is a batch's turn to write.
+    pub(in crate::export) async fn turn(&self) -> Turn<'_> {
+        Turn { turn: self.places.turn().await, road: self }
     }
 
     /// A batch is through; it was a `full` one, or what was left of the table.
     pub(in crate::export) fn delivered(&self, full: bool, took: Duration) {
-        self.learn(|pace| pace.delivered(full, took));
+        let waits = self.waits.load(Ordering::Relaxed);
+        self.learn(|pace| pace.delivered(full, took, waits));
+    }
+
+    /// Something could be under way, were there more of it at a time.
+    pub(in crate::export) fn wait(&self) {
+        self.waits.store(true, Ordering::Relaxed);
+    }
+
+    /// A command that writes was answered.
+    pub(in crate::export) fn wrote(&self, took: Duration) {
+        let waits = self.waits.load(Ordering::Relaxed);
+        self.learn(|pace| pace.wrote(took, waits));
     }
 
     /// Waits until more batches may be on their way than before.
@@ -60,6 +81,9 @@ impl Road {
         lesson(&mut pace);
         let now = (pace.window(), pace.flights());
         drop(pace);
+        if now != before {
+            self.waits.store(false, Ordering::Relaxed);
+        }
         if now.0 > before.0 {
             self.places.changed();
         }
@@ -91,9 +115,11 @@ impl Road {
         result
     }
 
-    /// Another pass begins: nobody knows which copies there are.
-    pub(in crate::export) fn begin(&self) {
+    /// Another pass begins: nobody knows which copies there are. Something small was `answered` so soon.
+    pub(in crate::export) fn begin(&self, answered: Option<Duration>) {
         *self.expectation() = Expectation::default();
+        self.pace().begin(answered);
+        self.waits.store(false, Ordering::Relaxed);
     }
 
     /// Whether copies of all rows are to be looked up.
@@ -118,5 +144,18 @@ impl Road {
 
     fn expectation(&self) -> MutexGuard<'_, Expectation> {
         self.expectation.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A batch's turn to write.
+pub(in crate::export) struct Turn<'a> {
+    turn: places::Turn<'a>,
+    road: &'a Road,
+}
+
+impl<'a> Turn<'a> {
+    /// Waits until it may send another command.
+    pub(in crate::export) async fn place(&self) -> Place<'a> {
+        self.turn.take(|| self.road.pace().window(), || self.road.wait()).await
     }
 }

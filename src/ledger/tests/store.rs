@@ -42,6 +42,19 @@ fn goes_on(store: &Store) {
 }
 
 #[test]
+fn how_it_is_doing_is_told_while_the_disk_hangs() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Store::open(directory.path()).unwrap();
+    store
+        .with(|_| {
+            // Whoever asked behind the lock would wait for himself.
+            assert_eq!((store.state(), store.take_lost()), (LedgerState::Kept, false));
+            Ok(())
+        })
+        .unwrap();
+}
+
+#[test]
 fn whatever_happens_to_the_file_work_goes_on_and_the_export_under_way_is_remembered() {
     let spoils: [Spoil; 6] = [
         ("deleted", |path| fs::remove_file(path).unwrap()),

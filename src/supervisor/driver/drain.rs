@@ -14,9 +14,11 @@ impl Supervisor {
         self.on(Event::Stop);
         self.tell();
         if let Some(pass) = self.pass.take() {
-            let abort = pass.abort_handle();
-            if tokio::time::timeout(limit, pass).await.is_err() {
-                abort.abort();
+            let mut pass = pass;
+            if tokio::time::timeout(limit, &mut pass).await.is_err() {
+                pass.abort();
+                // It lets the connection go.
+                let _late = tokio::time::timeout(CLOSE, pass).await;
                 abandon(&self.status, None, "stopped by request");
             }
         }

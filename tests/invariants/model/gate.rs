@@ -171,6 +171,12 @@ async fn pump(
                 }
                 if is_write(&requests[..length]) && !std::mem::replace(owes, true) {
                     shared.outstanding.send_modify(|outstanding| *outstanding += 1);
+                    // Whoever cuts has counted it, or it isn't sent on.
+                    if shared.state.borrow().epoch != born {
+                        *owes = false;
+                        shared.outstanding.send_modify(|outstanding| *outstanding -= 1);
+                        return Ok(());
+                    }
                 }
                 server.write_all(&requests[..length]).await?;
             }
