@@ -181,7 +181,7 @@ impl Exporter {
         export_id: &str,
     ) -> Result<PassEnd, PassError> {
         let in_flight = usize::from(self.config.export.max_in_flight);
-        target.warm(in_flight.min(AT_WORK), in_flight + in_flight.min(AT_WORK));
+        target.warm(in_flight.min(AT_WORK), in_flight + AT_WORK);
         self.prepare(target).await?;
         self.road.begin(target.answers_within());
         let mut opened = self.open(Scope::Everything, request, Depth::Full).await?;

@@ -36,6 +36,7 @@ use mongodb::{Client, Collection, Database};
 use tokio::task::JoinSet;
 
 use crate::report::Failure;
+use connect::CONNECTING;
 use heartbeats::Heartbeats;
 use lookup::Crowds;
 use prepare::RefusedIndexes;
@@ -68,6 +69,8 @@ pub struct Target {
     crowds: Crowds,
     /// How long it took to answer something small over a connection that was there.
     answers_within: Mutex<Option<Duration>>,
+    /// How much longer it took to connect than the ways there and back.
+    beside_the_way: Duration,
     /// What makes connections before they are needed; gone with the target.
     warming: Mutex<JoinSet<()>>,
 }
@@ -123,9 +126,9 @@ impl Target {
         *self.answers_within.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Makes connections in the background: a few, and then, if those came quickly from far away, so `many` as a manual export may
-    /// want. To make one takes several ways there and back; but on a slow link they are in the way of each other, and where one
-    /// isn't made in time the driver gives up all.
+    /// Makes connections in the background: if the server is far away so `many` as a manual export may want, as to make one takes
+    /// several ways there and back. But on a slow link they are in the way of each other, and where one isn't made in time the
+    /// driver gives up all: unless the first one was made as quickly as the way allows, it begins with a `few`.
     pub fn warm(&self, few: usize, many: usize) {
         let Some(answered) = self.answers_within().filter(|time| *time < self.deadline / QUICK) else {
             return;
@@ -136,7 +139,16 @@ impl Target {
             return;
         }
         let (database, deadline) = (self.database.clone(), self.deadline);
-        let waves = if answered > FAR { vec![few, many] } else { vec![few] };
+        // Who waits for one to be made takes those that others need.
+        let many = many.min(CONNECTING as usize);
+        let number = u32::try_from(many).unwrap_or(u32::MAX);
+        let waves = if answered <= FAR {
+            vec![few]
+        } else if self.beside_the_way.saturating_mul(number) < self.deadline / QUICK {
+            vec![many]
+        } else {
+            vec![few, many]
+        };
         warming.spawn(async move {
             for connections in waves {
                 let pings =

@@ -73,8 +73,6 @@ pub(in crate::export) struct Pace {
     command: usize,
     /// The shortest time that a batch took, as far as it is remembered.
     best: Option<Duration>,
-    /// The bytes of a document in the middle, of the rows that were read last.
-    row: Option<usize>,
     /// The way there and back: what something small took when this pass began, or the shortest command since.
     way: Option<Duration>,
     /// How long a command that writes takes, in the middle.
@@ -94,7 +92,6 @@ impl Pace {
             batch,
             command: FIRST_COMMAND,
             best: None,
-            row: None,
             way: None,
             write: None,
             missed: 0,
@@ -138,9 +135,9 @@ impl Pace {
     /// the time that a command takes, the shortest one is the way.
     fn most(&self) -> usize {
         let at_work = self.limits.in_flight.clamp(1, AT_WORK);
-        let Some(way) = self.way.filter(|way| *way > FAR) else { return at_work };
-        // Nothing was written yet: then it is the window alone that bounds them.
-        let Some(write) = self.write else { return self.limits.in_flight.max(at_work) };
+        let (Some(way), Some(write)) = (self.way.filter(|way| *way > FAR), self.write) else {
+            return at_work;
+        };
         let there = 1.0 - way.as_secs_f64() / write.as_secs_f64().max(f64::MIN_POSITIVE);
         let mut most = at_work;
         while most < self.limits.in_flight && (most + 1) as f64 * there <= at_work as f64 {
@@ -208,21 +205,8 @@ impl Pace {
     pub(in crate::export) fn went_through(&mut self, bytes: usize, took: Duration) {
         let fits = bytes as f64 * self.target().as_secs_f64() / took.as_secs_f64();
         if self.untried && fits > FIRST_COMMAND as f64 {
-            // Together, what is sent at a time takes no more than half of a deadline.
-            let command = self.row.map_or(self.command, |row| self.command.min(row * self.rows())).max(1);
-            #[expect(
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                reason = "a number of commands; what is more than any is cut"
-            )]
-            let shown = (AT_WORK as f64 * fits / command as f64) as usize;
-            self.window = self.window.max(shown.max(AT_WORK).min(self.limits.in_flight));
+            self.window = self.window.max(self.limits.in_flight.min(AT_WORK));
         }
-    }
-
-    /// Rows were read whose documents are so large in the middle.
-    pub(in crate::export) fn rows_have(&mut self, bytes: usize) {
-        self.row = Some(bytes);
     }
 
     /// The deadline of a command with so many rows and bytes. A row can't be halved: a large one is given twice the time

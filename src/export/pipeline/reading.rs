@@ -111,8 +111,6 @@ impl Line<'_> {
         };
         let bytes = candidates.iter().map(Candidate::memory).sum();
         self.read_bytes = Some(bytes);
-        let documents: usize = candidates.iter().map(|candidate| candidate.bytes).sum();
-        self.exporter.road.pace().rows_have(documents / candidates.len());
         let (full, began) = (candidates.len() >= whole, Instant::now());
         self.next = Some(Packet { candidates, bytes, full, provenance, position, began });
     }
