@@ -10,6 +10,7 @@
 
 mod aside;
 mod call;
+mod condition;
 mod counted;
 mod doubt;
 mod entry;

@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::aside::{rebuilt, set_aside, temporary};
+use super::condition::Condition;
 use super::heritage::Kept;
 use super::{Bound, Ledger, LedgerError, Opened, RunEnd, RunStart};
 use crate::report::{LedgerState, PastExport};
@@ -32,22 +33,15 @@ pub struct Store {
     directory: PathBuf,
     inner: Mutex<Inner>,
     /// How it is doing, and the target of the entries: not behind the lock that is held while the disk is worked with.
-    condition: Arc<Mutex<Condition>>,
+    condition: Condition,
     target: Mutex<Option<String>>,
     generation: AtomicU64,
     turn: Arc<tokio::sync::Mutex<()>>,
 }
 
-/// What there is to know without asking the disk.
-struct Condition {
-    state: LedgerState,
-    /// Entries were lost that nobody has been told of.
-    lost: bool,
-}
-
 struct Inner {
     ledger: Ledger,
-    condition: Arc<Mutex<Condition>>,
+    condition: Condition,
     /// Source and target of the entries, to be given to the next ledger.
     binding: Option<(String, String)>,
     /// The export under way, with its number.
@@ -68,10 +62,10 @@ impl Store {
             Ok((ledger, Opened::Recovered)) => (ledger, rebuilt()),
             Err(error) => (Ledger::temporary()?, temporary(&error)),
         };
-        let condition = Arc::new(Mutex::new(Condition { state, lost: false }));
+        let condition = Condition::new(state);
         let inner = Inner {
             ledger,
-            condition: Arc::clone(&condition),
+            condition: condition.clone(),
             binding: None,
             running: None,
             unwritten: Vec::new(),
@@ -105,7 +99,7 @@ impl Store {
     /// How it is doing. Never waits for the disk.
     #[must_use]
     pub fn state(&self) -> LedgerState {
-        condition(&self.condition).state
+        self.condition.state()
     }
 
     /// Sees to it that the file is there and in use; to be called before each pass.
@@ -128,7 +122,7 @@ impl Store {
     /// Whether entries were lost since the last time that this was asked: then every row has to be compared. Never
     /// waits for the disk.
     pub fn take_lost(&self) -> bool {
-        std::mem::take(&mut condition(&self.condition).lost)
+        self.condition.take_lost()
     }
 
     /// Works with the ledger. If it turns out to be damaged or its directory unusable, another one takes its place, and
@@ -247,7 +241,7 @@ impl Inner {
         match found {
             Ok((ledger, _)) => {
                 self.ledger = ledger;
-                condition(&self.condition).state = rebuilt();
+                self.condition.set(rebuilt());
             }
             Err(error) => self.avoid(&error),
         }
@@ -263,7 +257,7 @@ impl Inner {
     }
 
     fn avoid(&mut self, error: &LedgerError) {
-        condition(&self.condition).state = temporary(error);
+        self.condition.set(temporary(error));
         self.avoided_until = Some(Instant::now() + AVOIDED);
     }
 
@@ -276,7 +270,8 @@ impl Inner {
         });
         let Ok(found) = found else { return };
         self.ledger = found;
-        *condition(&self.condition) = Condition { state: LedgerState::Rebuilt, lost: true };
+        self.condition.set(LedgerState::Rebuilt);
+        self.condition.lose();
         // Their numbers were the temporary ledger's.
         self.unwritten.clear();
         tracing::info!(
@@ -287,7 +282,7 @@ impl Inner {
 
     /// The new ledger learns what the old one knew beside the entries.
     fn hand_over(&mut self, runs: &[Kept]) -> Result<(), LedgerError> {
-        condition(&self.condition).lost = true;
+        self.condition.lose();
         if let Err(error) = self.ledger.take_over(runs) {
             tracing::debug!(event = "ledger_failed", %error, "Past exports are lost");
         }
@@ -299,8 +294,4 @@ impl Inner {
         }
         Ok(())
     }
-}
-
-fn condition(condition: &Mutex<Condition>) -> MutexGuard<'_, Condition> {
-    condition.lock().unwrap_or_else(PoisonError::into_inner)
 }

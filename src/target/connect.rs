@@ -17,7 +17,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::failure::{classify, too_late};
 use super::heartbeats::Heartbeats;
-use super::lookup::Crowds;
+use super::holders::Crowds;
 use super::prepare::RefusedIndexes;
 use super::resolve::dns;
 use super::{Target, compress, reach, sniff};

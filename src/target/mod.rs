@@ -8,10 +8,12 @@
 
 mod compress;
 mod connect;
+mod copies;
 mod delete;
 mod encode;
 mod failure;
 mod heartbeats;
+mod holders;
 mod insert;
 mod lookup;
 mod options;
@@ -38,13 +40,14 @@ use tokio::task::JoinSet;
 use crate::report::Failure;
 use connect::CONNECTING;
 use heartbeats::Heartbeats;
-use lookup::Crowds;
+use holders::Crowds;
 use prepare::RefusedIndexes;
 
+pub use copies::Copy;
 pub use delete::Deletion;
 pub use encode::{Documents, chunks};
+pub use holders::HolderQuery;
 pub use insert::{InsertOutcome, MAX_DOCUMENT_BYTES};
-pub use lookup::{Copy, HolderQuery};
 pub use prepare::{Indexes, Prepared};
 pub use slices::{Slices, Written};
 pub use survey::{Reached, Rights, Survey};

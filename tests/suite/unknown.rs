@@ -3,11 +3,16 @@
 
 use std::time::{Duration, Instant};
 
+use mongo_uplink::config::{Config, Mongodb, Secret, Sources};
+use mongo_uplink::record::{DuplicateKey, ValueRef};
+use mongo_uplink::report::Reason;
+use mongo_uplink::target::{HolderQuery, Target};
 use mongodb::bson::doc;
 
 use crate::host::Host;
 use crate::support::mongod::{Mongod, fresh_database, shared_mongod};
 use crate::support::proxy::Proxy;
+use crate::support::runtime::wait_for;
 use crate::support::sqlite::{Inquiry, TABLE};
 use crate::support::wait::{PATIENCE, eventually};
 
@@ -257,4 +262,42 @@ fn counters_equal_the_truth_while_the_network_flaps_under_a_live_writer() {
     }
     proxy.open();
     assert_exact(&host, 600);
+}
+
+#[test]
+fn a_look_up_that_meets_no_primary_is_made_once_more_and_no_more() {
+    let mongod = Mongod::start();
+    let server = mongod.client().clone();
+    server.insert("db", TABLE, doc! { "_id": 1, "email": "ann@example.org", "mobile": "1" });
+    let config = Mongodb {
+        uri: Secret::new(mongod.uri()),
+        database: "db".to_owned(),
+        collection: TABLE.to_owned(),
+        ..Config::load(&Sources::default()).expect("the defaults").mongodb
+    };
+    let columns = ["email", "mobile"].map(str::to_owned);
+    let text = |text: &'static str| ValueRef::Text(text.as_bytes());
+    let key = DuplicateKey::new([("email", text("ann@example.org")), ("mobile", text("1"))].into_iter());
+    let key = key.expect("it has values");
+    let found = wait_for(PATIENCE, "look-ups", async move {
+        let target = Target::connect(&config, &config.uri, PATIENCE).await.expect("a server");
+        let mut found = Vec::new();
+        for times in [0, 1, 2] {
+            // NotWritablePrimary.
+            let data = doc! { "failCommands": ["find"], "errorCode": 10_107, "appName": "mongo-uplink" };
+            let command =
+                doc! { "configureFailPoint": "failCommand", "mode": { "times": times }, "data": data };
+            tokio::task::spawn_blocking({
+                let server = server.clone();
+                move || server.run("admin", command)
+            })
+            .await
+            .expect("a failpoint");
+            let holders = target.holders(HolderQuery { columns: &columns, keys: &[&key] }).await;
+            found.push(holders.map(|holders| holders.len()).map_err(|failure| failure.reason));
+        }
+        target.close().await;
+        found
+    });
+    assert_eq!(found, [Ok(1), Ok(1), Err(Reason::NotPrimary)]);
 }

@@ -7,7 +7,7 @@
 //! - it begins small with one batch: a slow link is not flooded to find out that it is slow. What comes back so soon that
 //!   more than a first command would fit, even if all the time were that of the bytes, shows that it isn't one; however
 //!   long the way is. Only what was sent shows that: the way back may be another one;
-//! - a server isn't given more batches at a time because it is far away: what is on the way there and back comes on top,
+//! - a server isn't given more commands at a time because it is far away: what is on the way there and back comes on top,
 //!   within the configured limits.
 //!
 //! Pure: times are arguments.

@@ -13,14 +13,13 @@ impl Supervisor {
     pub(super) async fn drain(mut self, limit: Duration) {
         self.on(Event::Stop);
         self.tell();
-        if let Some(pass) = self.pass.take() {
-            let mut pass = pass;
-            if tokio::time::timeout(limit, &mut pass).await.is_err() {
-                pass.abort();
-                // It lets the connection go.
-                let _late = tokio::time::timeout(CLOSE, pass).await;
-                abandon(&self.status, None, "stopped by request");
-            }
+        if let Some(mut pass) = self.pass.take()
+            && tokio::time::timeout(limit, &mut pass).await.is_err()
+        {
+            pass.abort();
+            // It lets the connection go.
+            let _late = tokio::time::timeout(CLOSE, pass).await;
+            abandon(&self.status, None, "stopped by request");
         }
         if let Ok(mut connection) = self.link_to.try_lock()
             && let Some(target) = connection.target.take()
