@@ -113,7 +113,7 @@ impl Exporter {
         if blocking(move || store.with(Ledger::settle_doubts)).await? > 0 {
             self.comparisons.owe();
         }
-        self.road.begin(target.answers_within());
+        self.road.begin(target);
         let due = depth == Depth::Full || self.comparisons.wait(Instant::now()).is_zero();
         let mut run = None;
         let result = self.look(target, request, due, &mut run).await;
@@ -181,9 +181,11 @@ impl Exporter {
         export_id: &str,
     ) -> Result<PassEnd, PassError> {
         let in_flight = usize::from(self.config.export.max_in_flight);
-        target.warm(in_flight.min(AT_WORK), in_flight + AT_WORK);
+        // As many as write, and as many that look up.
+        let made = target.warm(in_flight.min(AT_WORK), in_flight * 2 + AT_WORK);
         self.prepare(target).await?;
-        self.road.begin(target.answers_within());
+        made.await;
+        self.road.begin(target);
         let mut opened = self.open(Scope::Everything, request, Depth::Full).await?;
         let mut run = None;
         let result = match self.carry(target, &mut opened, request, Some(export_id), &mut run).await {

@@ -20,6 +20,7 @@ use super::heartbeats::Heartbeats;
 use super::holders::Crowds;
 use super::prepare::RefusedIndexes;
 use super::resolve::dns;
+use super::warm::CONNECTING;
 use super::{Target, compress, reach, sniff};
 use crate::config::{Mongodb, Secret};
 use crate::report::{Failure, Reason};
@@ -30,17 +31,6 @@ const APP_NAME: &str = "mongo-uplink";
 /// Connections at most: sixteen commands that write, as many batches that look up and four more, and a few for look-ups in
 /// parts and a probe. There are only as many as are needed; who finds none free waits for one.
 const MAX_CONNECTIONS: u32 = 41;
-
-/// Ways there and back until a client is proved to work: two connections, of which one is the monitor's, the driver's `hello` on
-/// each, our own, and one read.
-const WAYS: u32 = 6;
-
-/// Those that TLS and a login add, at most.
-const WAYS_OF_TLS: u32 = 4;
-const WAYS_OF_LOGIN: u32 = 2;
-
-/// Connections that are made at a time.
-pub(super) const CONNECTING: u32 = 16;
 
 /// Each stage keeps the deadline itself, and can say more about its end; should one not, it is broken off this much
 /// later.
@@ -107,7 +97,6 @@ async fn connect(config: &Mongodb, uri: &Secret, end: Instant) -> Result<Target,
     let connecting = options.connect_timeout.map_or(left, |own| own.min(left)) * 8 / 10;
     options.connect_timeout = Some(connecting);
     options.server_selection_timeout = Some(left * 9 / 10);
-    let began = Instant::now();
     let client = Client::with_options(options).map_err(|error| match error.kind.as_ref() {
         // No connection is made here: what is read is the options' files.
         ErrorKind::Io(_) => Failure::new(Reason::Tls, "tlsCertificateKeyFile can't be read"),
@@ -128,16 +117,13 @@ async fn connect(config: &Mongodb, uri: &Secret, end: Instant) -> Result<Target,
         refused_indexes,
         crowds,
         answers_within: Mutex::default(),
-        beside_the_way: Duration::MAX,
+        weighed: None,
         warming,
         closed: false,
     };
     let failure = match timeout_at(end, target.check()).await {
         Ok(Ok(())) => {
-            let ways =
-                WAYS + if asked.tls { WAYS_OF_TLS } else { 0 } + if asked.login { WAYS_OF_LOGIN } else { 0 };
-            let on_the_way = target.answers_within().unwrap_or_default() * ways;
-            target.beside_the_way = began.elapsed().saturating_sub(on_the_way);
+            target.weighed = target.weigh(end).await;
             return Ok(target);
         }
         Ok(Err(failure)) => failure,

@@ -25,20 +25,19 @@ mod sniff;
 mod survey;
 mod tls;
 mod update;
+mod warm;
 mod ways;
 mod write;
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use futures_util::future::try_join_all;
 use mongodb::bson::raw::RawDocumentBuf;
 use mongodb::bson::{Document, doc};
 use mongodb::{Client, Collection, Database};
 use tokio::task::JoinSet;
 
 use crate::report::Failure;
-use connect::CONNECTING;
 use heartbeats::Heartbeats;
 use holders::Crowds;
 use prepare::RefusedIndexes;
@@ -52,10 +51,8 @@ pub use prepare::{Indexes, Prepared};
 pub use slices::{Slices, Written};
 pub use survey::{Reached, Rights, Survey};
 pub use update::{Update, UpdateOutcome};
+pub use warm::Weighed;
 pub use ways::Ways;
-
-/// What takes no more than this part of a deadline is quick.
-const QUICK: u32 = 10;
 
 /// A server that takes longer to answer is far away.
 pub const FAR: Duration = Duration::from_millis(5);
@@ -72,8 +69,8 @@ pub struct Target {
     crowds: Crowds,
     /// How long it took to answer something small over a connection that was there.
     answers_within: Mutex<Option<Duration>>,
-    /// How much longer it took to connect than the ways there and back.
-    beside_the_way: Duration,
+    /// What the link carried when the connection was made, if it was tried.
+    weighed: Option<Weighed>,
     /// What makes connections before they are needed; gone with the target.
     warming: Mutex<JoinSet<()>>,
 }
@@ -127,43 +124,6 @@ impl Target {
     #[must_use]
     pub fn answers_within(&self) -> Option<Duration> {
         *self.answers_within.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Makes connections in the background: if the server is far away so `many` as a manual export may want, as to make one takes
-    /// several ways there and back. But on a slow link they are in the way of each other, and where one isn't made in time the
-    /// driver gives up all: unless the first one was made as quickly as the way allows, it begins with a `few`.
-    pub fn warm(&self, few: usize, many: usize) {
-        let Some(answered) = self.answers_within().filter(|time| *time < self.deadline / QUICK) else {
-            return;
-        };
-        let mut warming = self.warming.lock().unwrap_or_else(PoisonError::into_inner);
-        while warming.try_join_next().is_some() {}
-        if !warming.is_empty() {
-            return;
-        }
-        let (database, deadline) = (self.database.clone(), self.deadline);
-        // Who waits for one to be made takes those that others need.
-        let many = many.min(CONNECTING as usize);
-        let number = u32::try_from(many).unwrap_or(u32::MAX);
-        let waves = if answered <= FAR {
-            vec![few]
-        } else if self.beside_the_way.saturating_mul(number) < self.deadline / QUICK {
-            vec![many]
-        } else {
-            vec![few, many]
-        };
-        warming.spawn(async move {
-            for connections in waves {
-                let pings =
-                    (0..connections).map(|_| async { database.run_command(doc! { "ping": 1 }).await });
-                let began = Instant::now();
-                let made = tokio::time::timeout(deadline, try_join_all(pings)).await;
-                // Whoever needs them will meet the failure himself.
-                if !matches!(made, Ok(Ok(_))) || began.elapsed() > deadline / QUICK {
-                    return;
-                }
-            }
-        });
     }
 
     /// Closes all connections, and waits for it, not long.

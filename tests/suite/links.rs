@@ -1,10 +1,12 @@
 //! Slow and long links: whatever gets through at all gets through in the end, and little is sent twice.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
+use crate::support::certs::{Authority, Validity};
 use crate::support::daemon::{Builder, Daemon};
 use crate::support::mongo::Mongo;
-use crate::support::mongod::{fresh_database, shared_mongod};
+use crate::support::mongod::{Mongod, fresh_database, shared_mongod};
 use crate::support::proxy::Proxy;
 use crate::support::sqlite::{App, TABLE};
 use crate::support::wait::{PATIENCE, eventually};
@@ -27,15 +29,20 @@ struct Scene {
 impl Scene {
     /// A daemon that is connected already, on a link that is still a good one.
     fn set(name: &str, configure: impl FnOnce(Builder) -> Builder) -> Self {
-        let (database, proxy) = (fresh_database(name), Proxy::start(shared_mongod().port()));
+        Self::by(Proxy::start(shared_mongod().port()), shared_mongod(), name, configure)
+    }
+
+    /// The same on another server, by way of a proxy to it.
+    fn by(proxy: Proxy, mongod: &Mongod, name: &str, configure: impl FnOnce(Builder) -> Builder) -> Self {
+        let database = fresh_database(name);
         let directory = tempfile::tempdir().expect("a temporary directory");
         let app = App::create(directory.path());
-        let settings = Daemon::builder(app.path(), &proxy.uri())
+        let settings = Daemon::builder(app.path(), &mongod.uri_at(proxy.port()))
             .set("mongodb.database", database.as_str())
             .set("probe.max_interval", "500ms");
         let daemon = configure(settings).start();
         daemon.wait_log("connectivity_established");
-        let mongo = shared_mongod().client();
+        let mongo = mongod.client();
         Self { daemon, app, proxy, mongo, database, _directory: directory }
     }
 
@@ -155,4 +162,70 @@ fn a_manual_export_of_large_batches_gets_through_a_link_that_cannot_carry_one_wi
     let failed = scene.arrive(100);
     assert!(failed <= 3, "{failed} exports broke off");
     scene.sent_about_once(100, 3 * 32 * 1024);
+}
+
+/// A server that speaks nothing but TLS. Its certificate has the names of a large cluster, so that it takes as many bytes as one
+/// from a public authority with all that vouch for it.
+fn guarded(authority: &Authority) -> Mongod {
+    let members = (0..50).map(|number| format!(",DNS:member-{number:02}.of-a-large-cluster.example.test"));
+    let names = members.fold("IP:127.0.0.1".to_owned(), |names, member| names + &member);
+    let server = authority.issue("server", &names, Validity::Now);
+    Mongod::builder()
+        .arg("--tlsMode")
+        .arg("requireTLS")
+        .arg("--tlsCertificateKeyFile")
+        .arg(server.display().to_string())
+        .arg("--tlsCAFile")
+        .arg(authority.ca_file().display().to_string())
+        .arg("--tlsAllowConnectionsWithoutCertificates")
+        .uri_option("tls=true")
+        .uri_option(&format!("tlsCAFile={}", authority.ca_file().display()))
+        .start()
+}
+
+/// About half a second of the link for each handshake: sixteen at once would take longer than a connection may.
+fn by_tls(name: &str, prepare: impl Fn(&Proxy), then: impl Fn(&Proxy)) -> usize {
+    let authority = Authority::new();
+    let mongod = guarded(&authority);
+    let proxy = Proxy::start(mongod.port());
+    prepare(&proxy);
+    let mut scene = Scene::by(proxy, &mongod, name, |settings| settings.set("export.automatic", false));
+    scene.app.insert_inquiries(80);
+    then(&scene.proxy);
+    scene.daemon.post("/api/export/sqlite-to-mongodb?batch_size=10");
+    let failed = scene.arrive(80);
+    scene.sent_about_once(80, if failed > 0 { 80 * 1024 } else { 0 });
+    let documents = scene.mongo.find_all(&scene.database, TABLE);
+    let persons: BTreeSet<_> =
+        documents.iter().filter_map(|document| document.get_str("email").ok()).collect();
+    assert_eq!(persons.len(), 80, "each row once");
+    failed
+}
+
+fn far(proxy: &Proxy) {
+    proxy.delay(Duration::from_millis(100));
+}
+
+fn narrow(proxy: &Proxy) {
+    proxy.narrow(8_000);
+}
+
+#[test]
+fn a_manual_export_over_tls_makes_no_more_connections_at_once_than_64_kbit_carry_in_time() {
+    let of_a_sudden = |proxy: &Proxy| (far(proxy), narrow(proxy)).1;
+    assert_eq!(by_tls("handshakes", |_| (), of_a_sudden), 0, "each connection is made in time");
+}
+
+/// What a slow link takes for a small answer counts as the way, too: the first connection doesn't look slower than that.
+#[test]
+fn the_same_by_a_link_that_was_slow_when_the_daemon_connected() {
+    let from_the_beginning = |proxy: &Proxy| (far(proxy), narrow(proxy)).1;
+    assert_eq!(by_tls("beginning", from_the_beginning, |_| ()), 0, "each connection is made in time");
+}
+
+/// All are made at once, as the link could carry them; the next time it is known that it can't.
+#[test]
+fn the_same_by_a_link_that_became_slow_afterwards_breaks_off_once_at_most() {
+    let failed = by_tls("afterwards", far, narrow);
+    assert!(failed <= 1, "{failed} exports broke off");
 }

@@ -217,17 +217,25 @@ async fn round(
     }
     let Sorted { inserts, mut suspects, followers } = sort(rows, &updates, &copies, &holders, ahead);
     let suspected: Vec<ObjectId> = suspects.iter().map(|(at, _)| rows[*at].candidate.id).collect();
-    let sought: Vec<ObjectId> = waiting.iter().map(|at| rows[*at].candidate.id).chain(suspected).collect();
     let leaving = leaving(rows, &updates);
-    for &at in &waiting {
+    let (seen, unseen): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|&at| rows[at].look);
+    for &at in &seen {
+        rows[at].alone = !copies.contains_key(&rows[at].candidate.id);
+    }
+    for &at in seen.iter().chain(&unseen) {
         // Whoever has the key already has it whatever becomes of the rows before.
         let holder = rows[at].candidate.duplicate_key.and_then(|key| holders.get(&key));
         if let Some(of) = holder
             && matches!(Held::by(of, &rows[at], &leaving, ahead), Held::Other)
         {
-            suspects.push((at, of.clone()));
+            if rows[at].alone {
+                rows[at].verdict = Some(Verdict::Duplicate { of: of.clone() });
+            } else if !rows[at].look {
+                suspects.push((at, of.clone()));
+            }
         }
     }
+    let sought: Vec<ObjectId> = unseen.iter().map(|at| rows[*at].candidate.id).chain(suspected).collect();
     let write = async {
         if !updates.is_empty() {
             let (turn, _place) = way.may_write(waited).await;
@@ -241,7 +249,7 @@ async fn round(
         send_inserts(way, rows, &inserts, ahead, provenance, turn).await
     };
     let ((), own) = tokio::try_join!(write, sight::copies(way, &sought))?;
-    for at in waiting {
+    for at in unseen {
         rows[at].alone = !own.contains_key(&rows[at].candidate.id);
         if !rows[at].alone {
             rows[at].look = true;

@@ -74,17 +74,19 @@ impl Held {
     }
 }
 
-/// Looks up what this round is about, and who holds the keys of the rows that are `waiting`. Where copies are looked for only
-/// as nobody `knows` whether there are any, the first ones stand for the others: of a pass's first batches, whose rows are
-/// mostly new, they are looked up together with the holders of their keys.
+/// Looks up what this round is about, and the same of the rows that are `waiting`. Where copies are looked for only as nobody
+/// `knows` whether there are any, the first ones stand for the others: of a pass's first batches, whose rows are mostly new,
+/// they are looked up together with the holders of their keys. Whoever is to be looked for afterwards still was looked for.
 pub(super) async fn look(
     way: &Way<'_>,
     rows: &mut [Open<'_>],
     waiting: &[usize],
     knows: bool,
 ) -> Result<Sight, Failure> {
+    let concerned: Vec<_> =
+        (0..rows.len()).filter(|&at| rows[at].is_active()).chain(waiting.iter().copied()).collect();
     let sought: Vec<_> =
-        rows.iter().filter(|row| row.is_active() && row.look).map(|row| row.candidate.id).collect();
+        concerned.iter().filter(|&&at| rows[at].look).map(|&at| rows[at].candidate.id).collect();
     if knows && sought.len() <= FEW {
         // Both at once: a way there and back takes longer than to look some up in vain.
         let keys = keys(way, rows, waiting, |_| true);
@@ -94,22 +96,28 @@ pub(super) async fn look(
     }
     let first = if knows { sought.len() } else { (way.road.command() / COPY).clamp(1, sought.len().max(1)) };
     let first = first.min(sought.len());
-    let together = if !knows && way.road.is_fresh() { FEW } else { 0 };
+    let together = match !knows && way.road.is_fresh() {
+        true if way.road.is_long_and_wide() => sought.len(),
+        true => FEW,
+        false => 0,
+    };
     let asked: HashedSet<_> = sought.iter().take(together).copied().collect();
-    let first_keys = keys(way, rows, &[], |row| asked.contains(&row.candidate.id));
+    let (waiting_first, waiting) =
+        if together > 0 { (waiting, [].as_slice()) } else { ([].as_slice(), waiting) };
+    let first_keys = keys(way, rows, waiting_first, |row| asked.contains(&row.candidate.id));
     let first_keys: Vec<_> = first_keys.iter().collect();
     let (first, others) = sought.split_at(first);
     let (mut copies, mut holders) = tokio::try_join!(copies(way, first), holders(way, &first_keys))?;
     if copies.is_empty() && !knows {
         let first: HashedSet<_> = first.iter().collect();
-        for row in rows.iter_mut().filter(|row| row.is_active() && !first.contains(&row.candidate.id)) {
-            row.look = row.candidate.known;
+        let mut known = Vec::new();
+        for at in concerned {
+            let row = &mut rows[at];
+            if !first.contains(&row.candidate.id) {
+                row.look = row.candidate.known;
+                known.extend(row.look.then_some(row.candidate.id));
+            }
         }
-        let known: Vec<_> = rows
-            .iter()
-            .filter(|row| row.is_active() && row.look && !first.contains(&row.candidate.id))
-            .map(|row| row.candidate.id)
-            .collect();
         copies.extend(self::copies(way, &known).await?);
     } else {
         copies.extend(self::copies(way, others).await?);

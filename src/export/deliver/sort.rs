@@ -13,12 +13,12 @@ use crate::hashed::HashedMap;
 use crate::target::Copy;
 
 /// The rows that wait for what becomes of their person, and of which it isn't known whether they have a copy: nobody may be
-/// writing that.
+/// writing that. To look for it meanwhile spares a round of their own.
 pub(super) fn waiting(rows: &[Open<'_>], ahead: &[Arc<Marks>]) -> Vec<usize> {
     let is_sought = |row: &Open<'_>| {
         row.is_open()
             && row.waits
-            && !(row.look || row.alone)
+            && !row.alone
             && !ahead.iter().any(|before| before.has_id(&row.candidate.id))
     };
     rows.iter().enumerate().filter(|(_, row)| is_sought(row)).map(|(at, _)| at).collect()

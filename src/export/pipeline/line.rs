@@ -45,6 +45,8 @@ pub(super) struct Line<'a> {
     pub(super) to_record: u64,
     pub(super) flying: usize,
     pub(super) flying_bytes: usize,
+    /// The commands that they take.
+    pub(super) flying_commands: usize,
     /// Rows that aren't read yet, as far as is known.
     pub(super) left: Option<usize>,
     /// What the batch that was read last takes.
@@ -85,6 +87,7 @@ impl<'a> Line<'a> {
             to_record: 0,
             flying: 0,
             flying_bytes: 0,
+            flying_commands: 0,
             left,
             read_bytes: None,
             written_at: None,
@@ -152,22 +155,25 @@ impl<'a> Line<'a> {
 
     /// The batch that was read, if it may go now.
     fn take_off(&mut self) -> Option<Packet> {
-        let flights = self.exporter.road.pace().flights();
+        let (flights, has_room) = {
+            let pace = self.exporter.road.pace();
+            (pace.flights(), pace.has_room(self.flying, self.flying_commands))
+        };
+        self.exporter.road.queues(!has_room && self.next.is_some());
         // What waits for an earlier one to be recorded counts, too: the ledger may be slower than the network.
-        if self.failed.is_some() || self.flying >= flights || self.landed.len() > flights {
-            if self.next.is_some() {
-                self.exporter.road.wait();
-            }
+        if self.failed.is_some() || !has_room || self.landed.len() > flights {
             return None;
         }
         let packet = self.next.take()?;
         self.flying += 1;
+        self.flying_commands += packet.commands;
         self.flying_bytes += packet.bytes;
         Some(packet)
     }
 
     fn land(&mut self, landed: Landed) {
         self.flying -= 1;
+        self.flying_commands -= landed.packet.commands;
         self.flying_bytes -= landed.packet.bytes;
         if let Err(failure) = &landed.delivered {
             self.fail(PassError::Target(failure.clone()), landed.number);

@@ -14,7 +14,7 @@
 
 use std::time::Duration;
 
-use crate::target::FAR;
+use crate::target::{FAR, Weighed};
 
 /// A first command's bytes: four seconds at 64 kbit/s.
 const FIRST_COMMAND: usize = 32 * 1024;
@@ -120,6 +120,13 @@ impl Pace {
         }
     }
 
+    /// Whether another batch may be on its way while so many are, of so many commands together: batches become larger, and those
+    /// under way may be smaller ones.
+    pub(in crate::export) fn has_room(&self, flying: usize, commands: usize) -> bool {
+        let window = self.window();
+        flying < self.flights() || (window > 1 && commands < window * 2)
+    }
+
     /// Batches that give all commands something to write: a batch may be sent in several at a time.
     fn writing(&self) -> usize {
         let window = self.window();
@@ -135,7 +142,7 @@ impl Pace {
     /// the time that a command takes, the shortest one is the way.
     fn most(&self) -> usize {
         let at_work = self.limits.in_flight.clamp(1, AT_WORK);
-        let (Some(way), Some(write)) = (self.way.filter(|way| *way > FAR), self.write) else {
+        let (Some(way), Some(write)) = (self.way.filter(|_| self.is_far()), self.write) else {
             return at_work;
         };
         let there = 1.0 - way.as_secs_f64() / write.as_secs_f64().max(f64::MIN_POSITIVE);
@@ -187,9 +194,19 @@ impl Pace {
         }
     }
 
-    /// A pass begins; something small was answered so soon.
-    pub(in crate::export) fn begin(&mut self, way: Option<Duration>) {
+    /// A pass begins; something small was answered so soon, and what the link was seen to carry, if it was tried.
+    pub(in crate::export) fn begin(&mut self, way: Option<Duration>, weighed: Option<Weighed>) {
         self.way = way;
+        // Afterwards more is known.
+        if let Some(Weighed { bytes, took, .. }) = weighed.filter(|_| self.untried) {
+            self.went_through(bytes, took);
+            self.answered(bytes, took);
+        }
+    }
+
+    /// Whether the way there and back is most of what a small command takes.
+    pub(in crate::export) fn is_far(&self) -> bool {
+        self.way.is_some_and(|way| way > FAR)
     }
 
     /// A command that writes was answered; whether another one `waits` for a place, or for others to have theirs.

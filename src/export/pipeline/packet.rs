@@ -12,6 +12,8 @@ pub(super) struct Packet {
     pub(super) candidates: Vec<Candidate>,
     /// The memory that they take, roughly.
     pub(super) bytes: usize,
+    /// The commands that its rows take at least.
+    pub(super) commands: usize,
     /// Whether it has as many rows as a batch may have.
     pub(super) full: bool,
     /// What the documents say of where they came from.

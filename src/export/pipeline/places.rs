@@ -3,6 +3,7 @@
 //! What holds: no more commands write than there are places. Batches take places by turns, in the order in which they came, each
 //! as many as it wants before the next one gets any: what has begun ends soon, and isn't kept in memory for long. How many
 //! there are is asked again each time something changes, so that nobody goes on waiting by what was known when he came.
+//! Whether there are too few is told by who waits at the moment: replies come in bursts, before anybody has moved up.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -12,6 +13,8 @@ use tokio::sync::{Mutex, MutexGuard, Notify};
 #[derive(Debug, Default)]
 pub(super) struct Places {
     taken: AtomicUsize,
+    /// Who waits for his turn, or has it and wants more.
+    waiting: AtomicUsize,
     /// Whose turn it is; the others wait for him, in the order in which they came.
     turn: Mutex<()>,
     changed: Notify,
@@ -20,7 +23,13 @@ pub(super) struct Places {
 impl Places {
     /// Waits until it is the caller's turn.
     pub(super) async fn turn(&self) -> Turn<'_> {
-        Turn { places: self, _alone: self.turn.lock().await }
+        let waiting = Waiting::new(&self.waiting);
+        Turn { places: self, _alone: self.turn.lock().await, _waiting: waiting }
+    }
+
+    /// Whether more wait than could be given a place at once, of so many that there are.
+    pub(super) fn are_few(&self, there_are: usize) -> bool {
+        self.waiting.load(Ordering::Relaxed) > there_are.saturating_sub(self.taken.load(Ordering::Relaxed))
     }
 
     /// There may be more of them now.
@@ -34,15 +43,32 @@ impl Places {
 pub(super) struct Turn<'a> {
     places: &'a Places,
     _alone: MutexGuard<'a, ()>,
+    _waiting: Waiting<'a>,
+}
+
+/// One who waits, until it is let go.
+#[derive(Debug)]
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    fn new(waiting: &'a AtomicUsize) -> Self {
+        waiting.fetch_add(1, Ordering::Relaxed);
+        Self(waiting)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl<'a> Turn<'a> {
-    /// Waits for a place, of as many as there are at the moment; says if it has to `wait`.
-    pub(super) async fn take(&self, there_are: impl Fn() -> usize, wait: impl Fn()) -> Place<'a> {
+    /// Waits for a place, of as many as there are at the moment.
+    pub(super) async fn take(&self, there_are: impl Fn() -> usize) -> Place<'a> {
         let places = self.places;
         // Only whose turn it is takes one, and what changes meanwhile is remembered for him.
         while places.taken.load(Ordering::Relaxed) >= there_are().max(1) {
-            wait();
             places.changed.notified().await;
         }
         places.taken.fetch_add(1, Ordering::Relaxed);
@@ -79,10 +105,10 @@ mod tests {
         let turn = places.turn().now_or_never().expect("nobody was here before");
         let mut next = pin!(places.turn());
         let (held, another) =
-            (turn.take(there_are(2), || ()).now_or_never(), turn.take(there_are(2), || ()).now_or_never());
+            (turn.take(there_are(2)).now_or_never(), turn.take(there_are(2)).now_or_never());
         assert!(held.is_some() && another.is_some());
         {
-            let mut third = pin!(turn.take(there_are(2), || ()));
+            let mut third = pin!(turn.take(there_are(2)));
             assert!(third.as_mut().now_or_never().is_none() && next.as_mut().now_or_never().is_none());
             drop(held);
             assert!(next.as_mut().now_or_never().is_none());
@@ -90,7 +116,7 @@ mod tests {
         }
         drop(turn);
         let turn = next.now_or_never().expect("it is his turn");
-        assert!(turn.take(there_are(2), || ()).now_or_never().is_some());
+        assert!(turn.take(there_are(2)).now_or_never().is_some());
     }
 
     #[test]
@@ -98,19 +124,19 @@ mod tests {
         let (places, number) = (Places::default(), AtomicUsize::new(1));
         let there_are = || number.load(Ordering::Relaxed);
         let turn = places.turn().now_or_never().expect("nobody was here before");
-        let first = turn.take(there_are, || ()).now_or_never();
-        let mut waiting = pin!(turn.take(there_are, || ()));
+        let first = turn.take(there_are).now_or_never();
+        let mut waiting = pin!(turn.take(there_are));
         assert!(first.is_some() && waiting.as_mut().now_or_never().is_none());
         number.store(3, Ordering::Relaxed);
         places.changed();
         let second = waiting.now_or_never();
-        let third = turn.take(there_are, || ()).now_or_never();
+        let third = turn.take(there_are).now_or_never();
         assert!(second.is_some() && third.is_some());
         number.store(1, Ordering::Relaxed);
         drop((first, second));
-        assert!(turn.take(there_are, || ()).now_or_never().is_none(), "the third one is at it");
+        assert!(turn.take(there_are).now_or_never().is_none(), "the third one is at it");
         drop(third);
-        assert!(turn.take(there_are, || ()).now_or_never().is_some());
+        assert!(turn.take(there_are).now_or_never().is_some());
     }
 
     #[test]
@@ -118,17 +144,17 @@ mod tests {
         let places = Places::default();
         let held = {
             let turn = places.turn().now_or_never().expect("nobody was here before");
-            let held = turn.take(there_are(1), || ()).now_or_never();
-            let mut given_up = Box::pin(turn.take(there_are(1), || ()));
+            let held = turn.take(there_are(1)).now_or_never();
+            let mut given_up = Box::pin(turn.take(there_are(1)));
             assert!(held.is_some() && given_up.as_mut().now_or_never().is_none());
             held
         };
         let turn = places.turn().now_or_never().expect("the turn was let go");
         {
-            let mut given_up = Box::pin(turn.take(there_are(1), || ()));
+            let mut given_up = Box::pin(turn.take(there_are(1)));
             assert!(given_up.as_mut().now_or_never().is_none());
             drop(held);
         }
-        assert!(turn.take(there_are(1), || ()).now_or_never().is_some());
+        assert!(turn.take(there_are(1)).now_or_never().is_some());
     }
 }

@@ -111,8 +111,9 @@ impl Line<'_> {
         };
         let bytes = candidates.iter().map(Candidate::memory).sum();
         self.read_bytes = Some(bytes);
+        let commands = candidates.len().div_ceil(self.exporter.road.pace().rows());
         let (full, began) = (candidates.len() >= whole, Instant::now());
-        self.next = Some(Packet { candidates, bytes, full, provenance, position, began });
+        self.next = Some(Packet { candidates, bytes, commands, full, provenance, position, began });
     }
 }
 

@@ -10,6 +10,7 @@ use super::expectation::Expectation;
 use super::pace::Pace;
 use super::places::{self, Place, Places};
 use crate::report::{Failure, Reason};
+use crate::target::Target;
 
 /// What is known of the way to MongoDB.
 pub(in crate::export) struct Road {
@@ -18,8 +19,8 @@ pub(in crate::export) struct Road {
     places: Places,
     /// Wakes whoever sends batches on their way: more of them may be than before.
     wider: Notify,
-    /// Whether somebody had to wait since how much is sent at a time has changed.
-    waits: AtomicBool,
+    /// Whether a batch that was read waits for others to land.
+    queues: AtomicBool,
 }
 
 impl Road {
@@ -29,7 +30,7 @@ impl Road {
             expectation: Mutex::default(),
             places: Places::default(),
             wider: Notify::new(),
-            waits: AtomicBool::new(false),
+            queues: AtomicBool::new(false),
         }
     }
 
@@ -41,6 +42,12 @@ impl Road {
     /// Whether one command at a time is enough, as far as is known.
     pub(in crate::export) fn is_narrow(&self) -> bool {
         self.pace().window() < 2
+    }
+
+    /// Whether the server is far away, and more than one command at a time gets there, as far as is known.
+    pub(in crate::export) fn is_long_and_wide(&self) -> bool {
+        let pace = self.pace();
+        pace.is_far() && pace.window() > 1
     }
 
     /// Bytes of the next command.
@@ -55,19 +62,17 @@ impl Road {
 
     /// A batch is through; it was a `full` one, or what was left of the table.
     pub(in crate::export) fn delivered(&self, full: bool, took: Duration) {
-        let waits = self.waits.load(Ordering::Relaxed);
-        self.learn(|pace| pace.delivered(full, took, waits));
+        self.learn(|pace, waits| pace.delivered(full, took, waits));
     }
 
-    /// Something could be under way, were there more of it at a time.
-    pub(in crate::export) fn wait(&self) {
-        self.waits.store(true, Ordering::Relaxed);
+    /// Whether a batch that was read waits for others to land: it could be under way, were there more of them at a time.
+    pub(in crate::export) fn queues(&self, queues: bool) {
+        self.queues.store(queues, Ordering::Relaxed);
     }
 
     /// A command that writes was answered.
     pub(in crate::export) fn wrote(&self, took: Duration) {
-        let waits = self.waits.load(Ordering::Relaxed);
-        self.learn(|pace| pace.wrote(took, waits));
+        self.learn(|pace, waits| pace.wrote(took, waits));
     }
 
     /// Waits until more batches may be on their way than before.
@@ -75,19 +80,18 @@ impl Road {
         self.wider.notified().await;
     }
 
-    fn learn(&self, lesson: impl FnOnce(&mut Pace)) {
+    /// Takes a lesson, which is told whether anybody waits whom a wider road would let through.
+    fn learn(&self, lesson: impl FnOnce(&mut Pace, bool)) {
         let mut pace = self.pace();
         let before = (pace.window(), pace.flights());
-        lesson(&mut pace);
+        let waits = self.queues.load(Ordering::Relaxed) || self.places.are_few(before.0);
+        lesson(&mut pace, waits);
         let now = (pace.window(), pace.flights());
         drop(pace);
-        if now != before {
-            self.waits.store(false, Ordering::Relaxed);
-        }
         if now.0 > before.0 {
             self.places.changed();
         }
-        if now.1 > before.1 {
+        if now.0 > before.0 || now.1 > before.1 {
             self.wider.notify_one();
         }
     }
@@ -104,7 +108,7 @@ impl Road {
         let began = Instant::now();
         let result = command.await;
         match &result {
-            Ok(answer) => self.learn(|pace| {
+            Ok(answer) => self.learn(|pace, _| {
                 let took = began.elapsed();
                 pace.went_through(sent, took);
                 pace.answered(carried(answer), took);
@@ -115,11 +119,11 @@ impl Road {
         result
     }
 
-    /// Another pass begins: nobody knows which copies there are. Something small was `answered` so soon.
-    pub(in crate::export) fn begin(&self, answered: Option<Duration>) {
+    /// Another pass begins: nobody knows which copies there are. What is known of the way to the server is that of its connection.
+    pub(in crate::export) fn begin(&self, target: &Target) {
         *self.expectation() = Expectation::default();
-        self.pace().begin(answered);
-        self.waits.store(false, Ordering::Relaxed);
+        self.pace().begin(target.answers_within(), target.weighed());
+        self.queues.store(false, Ordering::Relaxed);
     }
 
     /// Whether copies of all rows are to be looked up.
@@ -156,6 +160,6 @@ pub(in crate::export) struct Turn<'a> {
 impl<'a> Turn<'a> {
     /// Waits until it may send another command.
     pub(in crate::export) async fn place(&self) -> Place<'a> {
-        self.turn.take(|| self.road.pace().window(), || self.road.wait()).await
+        self.turn.take(|| self.road.pace().window()).await
     }
 }

@@ -147,12 +147,32 @@ fn a_look_up_that_comes_back_soon_enough_gives_the_first_batches_their_places() 
     pace.batch = LIMITS.most;
     assert_eq!(pace.flights(), 8, "large ones are fewer");
     let mut pace = Pace::new(Limits { in_flight: 8, ..LIMITS });
-    pace.begin(Some(ms(100)));
+    pace.begin(Some(ms(100)), None);
     pace.went_through(12_000, ms(100));
     assert_eq!(pace.window(), 4, "what they may take together is half of a deadline");
     let mut pace = Pace::new(Limits { in_flight: 1, ..LIMITS });
     pace.went_through(12_000, ms(100));
     assert_eq!((pace.window(), pace.flights()), (1, 1));
+}
+
+#[test]
+fn what_the_link_carried_when_the_connection_was_made_does_so_before_the_first_look_up() {
+    let begun = |weighed: Option<(usize, u64)>| {
+        let mut pace = Pace::new(LIMITS);
+        pace.begin(Some(ms(100)), weighed.map(|(bytes, took)| Weighed::of(bytes, ms(took))));
+        pace
+    };
+    let pace = begun(Some((4_096, 105)));
+    assert_eq!((pace.window(), pace.flights()), (4, 12));
+    assert!(pace.command() > FIRST_COMMAND, "{}", pace.command());
+    for slow in [None, Some((4_096, 600))] {
+        let pace = begun(slow);
+        assert_eq!((pace.window(), pace.flights(), pace.command()), (1, 2, FIRST_COMMAND), "{slow:?}");
+    }
+    let mut pace = begun(Some((4_096, 600)));
+    pace.broke_off();
+    pace.begin(Some(ms(100)), Some(Weighed::of(4_096, ms(105))));
+    assert_eq!(pace.window(), 1, "what happened since tells more");
 }
 
 #[test]
@@ -196,7 +216,7 @@ fn the_last_rows_are_shared_out_among_the_places() {
 /// A server so far away, and how long its work on a command takes, in milliseconds; written to until nothing changes any more.
 fn written_to(way: u64, work: u64, limits: Limits) -> Pace {
     let mut pace = Pace::new(limits);
-    pace.begin(Some(ms(way)));
+    pace.begin(Some(ms(way)), None);
     for _ in 0..100 {
         pace.answered(100_000, ms(way + work));
         pace.wrote(ms(way + work), true);
@@ -218,7 +238,7 @@ fn what_is_on_a_long_way_comes_on_top_of_what_the_server_works_on() {
 #[test]
 fn a_server_nearby_that_is_slow_is_not_taken_for_one_far_away() {
     let mut pace = Pace::new(Limits { in_flight: 16, ..LIMITS });
-    pace.begin(Some(ms(1)));
+    pace.begin(Some(ms(1)), None);
     for _ in 0..100 {
         // Nothing small is asked, and everything takes about as long.
         pace.answered(100_000, ms(90));
@@ -243,7 +263,7 @@ fn who_has_little_to_send_does_not_find_out_how_much_could_be() {
 #[test]
 fn each_command_that_writes_and_comes_back_soon_makes_room_for_another_until_it_was_too_much() {
     let mut pace = Pace::new(Limits { in_flight: 16, ..LIMITS });
-    pace.begin(Some(ms(100)));
+    pace.begin(Some(ms(100)), None);
     pace.wrote(ms(101), true);
     assert_eq!(pace.window(), 1, "a slow link isn't filled to find out that it is one");
     pace.went_through(12_000, ms(300));
