@@ -108,7 +108,7 @@ async fn connect(config: &Mongodb, uri: &Secret, end: Instant) -> Result<Target,
     let refused_indexes = RefusedIndexes::default();
     let crowds = Crowds::default();
     let warming = Mutex::default();
-    let mut target = Target {
+    let target = Target {
         client,
         database,
         collection,
@@ -117,13 +117,13 @@ async fn connect(config: &Mongodb, uri: &Secret, end: Instant) -> Result<Target,
         refused_indexes,
         crowds,
         answers_within: Mutex::default(),
-        weighed: None,
+        connecting,
+        weighed: Mutex::default(),
         warming,
         closed: false,
     };
     let failure = match timeout_at(end, target.check()).await {
         Ok(Ok(())) => {
-            target.weighed = target.weigh(end).await;
             return Ok(target);
         }
         Ok(Err(failure)) => failure,

@@ -69,8 +69,10 @@ pub struct Target {
     crowds: Crowds,
     /// How long it took to answer something small over a connection that was there.
     answers_within: Mutex<Option<Duration>>,
-    /// What the link carried when the connection was made, if it was tried.
-    weighed: Option<Weighed>,
+    /// In which time a connection has to be made.
+    connecting: Duration,
+    /// What the link carried, if it was tried.
+    weighed: Mutex<Option<Weighed>>,
     /// What makes connections before they are needed; gone with the target.
     warming: Mutex<JoinSet<()>>,
 }

@@ -1,18 +1,17 @@
 //! Connections that are made before they are needed.
 //!
-//! What holds: no more are made at once than the link carries quickly, as they are in the way of each other, and where one isn't
-//! made in time the driver gives up all. What it carries is weighed, when the first one was made: how long that took tells
+//! What holds: no more are made ahead than the link carries quickly, as they are in the way of each other, and where one isn't made
+//! in time the driver gives up all. What it carries is weighed over a connection that is there: how long that one took tells
 //! nothing, as nobody knows how much of it was the way.
 
 use std::convert::Infallible;
 use std::sync::PoisonError;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::future::try_join_all;
 use mongodb::bson::spec::BinarySubtype;
 use mongodb::bson::{Binary, doc};
 use tokio::sync::oneshot;
-use tokio::time::{Instant, timeout_at};
 
 use super::{FAR, Target};
 use crate::report::Reason;
@@ -21,7 +20,7 @@ use crate::report::Reason;
 const QUICK: u32 = 10;
 
 /// Connections that are made at a time.
-pub(super) const CONNECTING: u32 = 28;
+pub(super) const CONNECTING: u32 = 16;
 
 /// The bytes that making a connection takes at most, roughly: a certificate's chain, a login, and `hello`. Sent for what is
 /// weighed; in the reply there are some more.
@@ -30,7 +29,7 @@ const CONNECTION: usize = 4096;
 /// How many times as long as something small it may take, if all the time is that of the bytes.
 const HEAVY: u32 = 10;
 
-/// What the link carried when the connection was made.
+/// What the link carried.
 #[derive(Clone, Copy, Debug)]
 pub struct Weighed {
     /// At least so many bytes, as many as another connection takes,
@@ -50,34 +49,36 @@ impl Weighed {
 }
 
 impl Target {
-    /// What the link carried when the connection was made, if the server is far away and it was tried; unless by now even something
-    /// small takes much longer.
+    /// What the link carried, if that was tried; unless by now even something small takes much longer.
     #[must_use]
     pub fn weighed(&self) -> Option<Weighed> {
-        self.weighed
-            .filter(|weighed| self.answers_within().is_some_and(|answered| answered < weighed.took * 2))
+        let weighed = *self.weighed.lock().unwrap_or_else(PoisonError::into_inner);
+        weighed.filter(|weighed| self.answers_within().is_some_and(|answered| answered < weighed.took * 2))
     }
 
-    /// Sends a server far away as many bytes as another connection takes. `None` where it is near, and where nobody would wait so
-    /// long: that tells enough.
-    pub(super) async fn weigh(&self, end: Instant) -> Option<Weighed> {
-        let left = end.saturating_duration_since(Instant::now());
-        let answered =
-            self.answers_within().filter(|answered| *answered > FAR && *answered * HEAVY < left)?;
+    /// Finds out what the link carries: sends a server far away as many bytes as another connection takes. Nothing is found out
+    /// where it is near, and where that might take longer than `within`. Once is enough.
+    pub async fn weigh(&self, within: Duration) {
+        let way = self.answers_within().filter(|way| *way > FAR && *way * HEAVY < within);
+        let Some(way) = way.filter(|_| self.weighed().is_none()) else { return };
         // Nothing makes them fewer on the way.
         let mut bytes = vec![0; CONNECTION];
         fastrand::fill(&mut bytes);
         let weight = Binary { subtype: BinarySubtype::Generic, bytes };
         let began = Instant::now();
         let command = self.command("weigh", doc! { "buildInfo": 1, "comment": weight });
-        match timeout_at(end, command).await {
+        match tokio::time::timeout(within, command).await {
             // Refused, they were carried all the same.
             Ok(Ok(_)) => {}
             Ok(Err(failure)) if matches!(failure.reason, Reason::Server | Reason::NotAuthorized) => {}
-            Ok(Err(_)) | Err(_) => return None,
+            Ok(Err(_)) | Err(_) => return,
         }
         let took = began.elapsed();
-        Some(Weighed { bytes: CONNECTION, took, beside_the_way: took.saturating_sub(answered) })
+        // What never left isn't quick.
+        if took > way / 2 {
+            let weighed = Weighed { bytes: CONNECTION, took, beside_the_way: took.saturating_sub(way) };
+            *self.weighed.lock().unwrap_or_else(PoisonError::into_inner) = Some(weighed);
+        }
     }
 
     /// Makes connections in the background: a `few`, or if the server is far away so `many` as a manual export may want, as to make
@@ -91,7 +92,8 @@ impl Target {
         let quick = self.deadline / QUICK;
         let answered = self.answers_within().filter(|answered| *answered < quick);
         if let Some(answered) = answered {
-            let number = if answered > FAR { many.min(self.made_within(quick)) } else { few };
+            let time = quick.min(self.connecting / 4);
+            let number = if answered > FAR { many.min(self.made_within(time)) } else { few };
             self.make(number, made);
         }
         let patience = answered.unwrap_or_default() / 4;

@@ -172,7 +172,7 @@ async fn wait(
             (row.behind == Some(before.number()) && !before.is_settled()) || before.concerns(row.candidate)
         };
         row.waits = ahead.iter().any(is_behind);
-        if !row.waits && row.alone {
+        if !row.waits && row.is_alone() {
             // The batch that inserted it saw that nobody else has this key.
             let holder = row.candidate.duplicate_key.and_then(|key| inserted(&ahead, key));
             row.verdict = holder.map(|of| Verdict::Duplicate { of: Bson::ObjectId(of) });
@@ -220,7 +220,7 @@ async fn round(
     let leaving = leaving(rows, &updates);
     let (seen, unseen): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|&at| rows[at].look);
     for &at in &seen {
-        rows[at].alone = !copies.contains_key(&rows[at].candidate.id);
+        rows[at].alone = Some(!copies.contains_key(&rows[at].candidate.id));
     }
     for &at in seen.iter().chain(&unseen) {
         // Whoever has the key already has it whatever becomes of the rows before.
@@ -228,7 +228,7 @@ async fn round(
         if let Some(of) = holder
             && matches!(Held::by(of, &rows[at], &leaving, ahead), Held::Other)
         {
-            if rows[at].alone {
+            if rows[at].is_alone() {
                 rows[at].verdict = Some(Verdict::Duplicate { of: of.clone() });
             } else if !rows[at].look {
                 suspects.push((at, of.clone()));
@@ -250,8 +250,8 @@ async fn round(
     };
     let ((), own) = tokio::try_join!(write, sight::copies(way, &sought))?;
     for at in unseen {
-        rows[at].alone = !own.contains_key(&rows[at].candidate.id);
-        if !rows[at].alone {
+        rows[at].alone = Some(!own.contains_key(&rows[at].candidate.id));
+        if !rows[at].is_alone() {
             rows[at].look = true;
             way.road.surprised();
         }

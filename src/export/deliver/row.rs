@@ -24,8 +24,8 @@ pub(super) struct Open<'a> {
     pub(super) look: bool,
     /// Whether this round has to leave it to a batch before this one.
     pub(super) waits: bool,
-    /// Whether its copy was looked for while it waited, and there is none.
-    pub(super) alone: bool,
+    /// If its copy was looked for while it waited: whether there is none.
+    pub(super) alone: Option<bool>,
     /// The batch that may be changing the document which holds its duplicate key.
     pub(super) behind: Option<u64>,
 }
@@ -43,7 +43,7 @@ impl<'a> Open<'a> {
             sent: None,
             look,
             waits: false,
-            alone: false,
+            alone: None,
             behind: None,
         }
     }
@@ -51,6 +51,11 @@ impl<'a> Open<'a> {
     /// Whether nothing is decided about it.
     pub(super) fn is_open(&self) -> bool {
         self.verdict.is_none()
+    }
+
+    /// Whether its copy was looked for while it waited, and there is none.
+    pub(super) fn is_alone(&self) -> bool {
+        self.alone == Some(true)
     }
 
     /// Whether this round is about it.

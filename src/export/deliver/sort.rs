@@ -18,7 +18,7 @@ pub(super) fn waiting(rows: &[Open<'_>], ahead: &[Arc<Marks>]) -> Vec<usize> {
     let is_sought = |row: &Open<'_>| {
         row.is_open()
             && row.waits
-            && !row.alone
+            && row.alone.is_none()
             && !ahead.iter().any(|before| before.has_id(&row.candidate.id))
     };
     rows.iter().enumerate().filter(|(_, row)| is_sought(row)).map(|(at, _)| at).collect()
@@ -68,7 +68,7 @@ pub(super) fn sort(
             }
             Some((_, Held::Ahead(number))) => row.behind = Some(number),
             Some((_, Held::Leaving)) => {}
-            Some((of, Held::Other)) if row.look || row.alone => {
+            Some((of, Held::Other)) if row.look || row.is_alone() => {
                 row.verdict = Some(Verdict::Duplicate { of: of.clone() });
             }
             Some((of, Held::Other)) => sorted.suspects.push((at, of.clone())),

@@ -4,9 +4,9 @@
 //! - a command that didn't make its deadline is sent in halves from then on, down to one row: whatever gets through at
 //!   all gets through in the end;
 //! - what is sent at a time grows only by what was seen to go through quickly, never beyond the configured limits;
-//! - it begins small with one batch: a slow link is not flooded to find out that it is slow. What comes back so soon that
-//!   more than a first command would fit, even if all the time were that of the bytes, shows that it isn't one; however
-//!   long the way is. Only what was sent shows that: the way back may be another one;
+//! - it begins small with one batch: a slow link is not flooded to find out that it is slow. What was weighed, or what comes
+//!   back so soon that more than a first command would fit, even if all the time were that of the bytes, shows that it isn't
+//!   one; however long the way is. Only what was sent shows that: the way back may be another one;
 //! - a server isn't given more commands at a time because it is far away: what is on the way there and back comes on top,
 //!   within the configured limits.
 //!
@@ -198,9 +198,13 @@ impl Pace {
     pub(in crate::export) fn begin(&mut self, way: Option<Duration>, weighed: Option<Weighed>) {
         self.way = way;
         // Afterwards more is known.
-        if let Some(Weighed { bytes, took, .. }) = weighed.filter(|_| self.untried) {
-            self.went_through(bytes, took);
-            self.answered(bytes, took);
+        if self.untried {
+            // It may have been another link.
+            (self.window, self.command) = (1, self.command.min(FIRST_COMMAND));
+            if let Some(Weighed { bytes, took, .. }) = weighed {
+                self.went_through(bytes, took);
+                self.answered(bytes, took);
+            }
         }
     }
 

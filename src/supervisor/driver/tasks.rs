@@ -49,6 +49,7 @@ impl Supervisor {
             if is_recheck {
                 drop(tokio::spawn(target.close()));
             } else {
+                target.weigh(end.saturating_duration_since(tokio::time::Instant::now())).await;
                 connection.target = Some(target);
                 connection.used = Some(Instant::now());
             }

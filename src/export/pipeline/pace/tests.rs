@@ -169,6 +169,11 @@ fn what_the_link_carried_when_the_connection_was_made_does_so_before_the_first_l
         let pace = begun(slow);
         assert_eq!((pace.window(), pace.flights(), pace.command()), (1, 2, FIRST_COMMAND), "{slow:?}");
     }
+    for slow in [None, Some(Weighed::of(4_096, ms(600)))] {
+        let mut pace = begun(Some((4_096, 105)));
+        pace.begin(Some(ms(100)), slow);
+        assert_eq!((pace.window(), pace.command()), (1, FIRST_COMMAND), "it was another link");
+    }
     let mut pace = begun(Some((4_096, 600)));
     pace.broke_off();
     pace.begin(Some(ms(100)), Some(Weighed::of(4_096, ms(105))));
