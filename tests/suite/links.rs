@@ -227,9 +227,9 @@ fn the_same_by_a_link_that_was_slow_when_the_daemon_connected() {
     assert_eq!(by_tls("patient", "2m", from_the_beginning, |_| ()), 0, "each connection is made in time");
 }
 
-/// All are made at once, as the link could carry them; the next time it is known that it can't.
+/// All are made at once, as the link could carry them, and come too late; the next time it is known that it can't.
 #[test]
-fn the_same_by_a_link_that_became_slow_afterwards_breaks_off_once_at_most() {
+fn the_same_by_a_link_that_became_slow_afterwards_gets_through_the_next_time() {
     let failed = by_tls("afterwards", "10s", far, narrow);
-    assert!(failed <= 1, "{failed} exports broke off");
+    assert!(failed <= 2, "{failed} exports broke off");
 }

@@ -28,6 +28,10 @@ const LARGEST_COMMAND: usize = 12 * 1024 * 1024;
 /// Batches that take no longer than this may always be larger.
 const QUICK: Duration = Duration::from_millis(100);
 
+/// A link is told from a slow one by what goes through in this time, however patient an operator is: several commands at a time
+/// take as many connections, which have a deadline of their own.
+const SOON: Duration = Duration::from_millis(1_250);
+
 /// From this size on, a row that is sent alone may be what takes the time. Smaller ones show that nobody answers.
 const LARGE_ROW: usize = 8 * 1024;
 
@@ -224,7 +228,8 @@ impl Pace {
 
     /// Of what was sent, so many bytes at least went through in this time, the way there and back included.
     pub(in crate::export) fn went_through(&mut self, bytes: usize, took: Duration) {
-        let fits = bytes as f64 * self.target().as_secs_f64() / took.as_secs_f64();
+        let time = self.target().min(SOON);
+        let fits = bytes as f64 * time.as_secs_f64() / took.as_secs_f64();
         if self.untried && fits > FIRST_COMMAND as f64 {
             self.window = self.window.max(self.limits.in_flight.min(AT_WORK));
         }

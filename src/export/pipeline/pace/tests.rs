@@ -174,6 +174,9 @@ fn what_the_link_carried_when_the_connection_was_made_does_so_before_the_first_l
         pace.begin(Some(ms(100)), slow);
         assert_eq!((pace.window(), pace.command()), (1, FIRST_COMMAND), "it was another link");
     }
+    let mut patient = Pace::new(Limits { deadline: Duration::from_secs(120), ..LIMITS });
+    patient.begin(Some(ms(100)), Some(Weighed::of(4_096, ms(600))));
+    assert_eq!(patient.window(), 1, "patience makes no link wider");
     let mut pace = begun(Some((4_096, 600)));
     pace.broke_off();
     pace.begin(Some(ms(100)), Some(Weighed::of(4_096, ms(105))));
