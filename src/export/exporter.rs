@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use super::comparison::Comparisons;
 use super::ending::{abandon, end, finish};
 use super::pass::{Depth, PassEnd, PassError, Pulse, blocking};
-use super::pipeline::{AT_WORK, Leg, Pace, Road, limits};
+use super::pipeline::{AT_WORK, Leg, Limits, Pace, Road};
 use super::prepare::Said;
 use super::scan::Scope;
 use crate::config::Config;
@@ -68,7 +68,7 @@ impl Exporter {
             batch_size: config.export.batch_size,
             skip_duplicates: config.export.skip_duplicates,
         };
-        let road = Arc::new(Road::new(Pace::new(limits(&config, &first))));
+        let road = Arc::new(Road::new(Pace::new(Limits::of(&config, &first))));
         Self {
             config,
             source_id,

@@ -171,15 +171,8 @@ fn guarded(authority: &Authority) -> Mongod {
     let names = members.fold("IP:127.0.0.1".to_owned(), |names, member| names + &member);
     let server = authority.issue("server", &names, Validity::Now);
     Mongod::builder()
-        .arg("--tlsMode")
-        .arg("requireTLS")
-        .arg("--tlsCertificateKeyFile")
-        .arg(server.display().to_string())
-        .arg("--tlsCAFile")
-        .arg(authority.ca_file().display().to_string())
+        .with_tls(&server, &authority.ca_file())
         .arg("--tlsAllowConnectionsWithoutCertificates")
-        .uri_option("tls=true")
-        .uri_option(&format!("tlsCAFile={}", authority.ca_file().display()))
         .start()
 }
 

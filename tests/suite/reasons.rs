@@ -143,18 +143,10 @@ fn each_fault_of_a_certificate_is_told_by_what_to_do() {
 #[test]
 fn a_certificate_that_is_not_valid_yet_is_left_behind_when_a_valid_one_comes() {
     let authority = Authority::new();
-    let ca = format!("tlsCAFile={}", authority.ca_file().display());
     let valid = authority.issue("valid", "IP:127.0.0.1", Validity::Now);
     let mongod = Mongod::builder()
-        .arg("--tlsMode")
-        .arg("requireTLS")
-        .arg("--tlsCertificateKeyFile")
-        .arg(valid.display().to_string())
-        .arg("--tlsCAFile")
-        .arg(authority.ca_file().display().to_string())
+        .with_tls(&valid, &authority.ca_file())
         .arg("--tlsAllowConnectionsWithoutCertificates")
-        .uri_option("tls=true")
-        .uri_option(&ca)
         .reserve();
     let directory = tempfile::tempdir().expect("a temporary directory");
     let mut app = App::create(directory.path());
@@ -199,17 +191,7 @@ fn a_server_that_wants_tls_and_a_certificate_says_so() {
     let client = authority.issue("client", "DNS:client.example", Validity::Now);
     let ca = format!("tlsCAFile={}", authority.ca_file().display());
     let key = format!("tlsCertificateKeyFile={}", client.display());
-    let mongod = Mongod::builder()
-        .arg("--tlsMode")
-        .arg("requireTLS")
-        .arg("--tlsCertificateKeyFile")
-        .arg(server.display().to_string())
-        .arg("--tlsCAFile")
-        .arg(authority.ca_file().display().to_string())
-        .uri_option("tls=true")
-        .uri_option(&ca)
-        .uri_option(&key)
-        .start();
+    let mongod = Mongod::builder().with_tls(&server, &authority.ca_file()).uri_option(&key).start();
     expect(&tls(mongod.port(), &format!("&{ca}")), Reason::Tls, "client certificate", AT_ONCE);
     expect(&plain(mongod.port()), Reason::Tls, "add tls=true", AT_ONCE);
     let strangers = Authority::new();

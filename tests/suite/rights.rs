@@ -52,15 +52,8 @@ fn role_without(action: &str) -> Document {
 fn guarded(authority: &Authority) -> Mongod {
     let server = authority.issue("server", "IP:127.0.0.1", Validity::Now);
     Mongod::builder()
-        .arg("--tlsMode")
-        .arg("requireTLS")
-        .arg("--tlsCertificateKeyFile")
-        .arg(server.display().to_string())
-        .arg("--tlsCAFile")
-        .arg(authority.ca_file().display().to_string())
+        .with_tls(&server, &authority.ca_file())
         .arg("--tlsAllowConnectionsWithoutCertificates")
-        .uri_option("tls=true")
-        .uri_option(&format!("tlsCAFile={}", authority.ca_file().display()))
         .with_login()
         .start()
 }

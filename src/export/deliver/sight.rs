@@ -96,10 +96,12 @@ pub(super) async fn look(
     }
     let first = if knows { sought.len() } else { (way.road.command() / COPY).clamp(1, sought.len().max(1)) };
     let first = first.min(sought.len());
-    let together = match !knows && way.road.is_fresh() {
-        true if way.road.is_long_and_wide() => sought.len(),
-        true => FEW,
-        false => 0,
+    let together = if knows || !way.road.is_fresh() {
+        0
+    } else if way.road.is_long_and_wide() {
+        sought.len()
+    } else {
+        FEW
     };
     let asked: HashedSet<_> = sought.iter().take(together).copied().collect();
     let (waiting_first, waiting) =

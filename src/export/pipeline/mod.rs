@@ -9,6 +9,7 @@
 
 mod expectation;
 mod flights;
+mod limits;
 mod line;
 mod pace;
 mod packet;
@@ -27,11 +28,12 @@ use super::pass::{PassError, blocking};
 use super::run::{Run, Shown};
 use super::scan::Scan;
 use crate::config::{self, Config};
-use crate::report::{RunRequest, Timestamp, Trigger};
+use crate::report::{RunRequest, Timestamp};
 use crate::target::Target;
 pub(super) use flights::{Flights, Marks, inserted, may_be_changing};
+pub(super) use limits::Limits;
 use line::Line;
-pub(super) use pace::{AT_WORK, Limits, Pace};
+pub(super) use pace::{AT_WORK, Pace};
 pub(super) use places::Place;
 pub(super) use road::{Road, Turn};
 
@@ -63,7 +65,7 @@ impl Exporter {
             (None, Some(run)) => run.export_id.clone(),
             (None, None) => self.new_export_id().await?,
         };
-        self.road.pace().set_limits(limits(&self.config, request));
+        self.road.pace().set_limits(Limits::of(&self.config, request));
         let flights = Flights::default();
         Line::new(self, target, &rules, &flights, request, &export_id, opened, run).carry().await
     }
@@ -79,28 +81,6 @@ impl Exporter {
         let store = Arc::clone(&self.store);
         let (request, export_id) = (*request, export_id.to_owned());
         blocking(move || Run::begin(&store, shown, &request, &export_id, total, started)).await
-    }
-}
-
-/// Batches of a manual export that are looked up and recorded together at most: on a long way, each is sent after the other.
-const TOGETHER: usize = 10;
-
-/// A manual export keeps the batch size that it was asked for: that many rows are sent at a time. While the link and the
-/// server are quick, several such batches are looked up and recorded together.
-pub(super) fn limits(config: &Config, request: &RunRequest) -> Limits {
-    let asked = usize::from(request.batch_size);
-    let largest = usize::from(config.export.max_batch_size).max(asked);
-    let (least, most, rows) = match request.trigger {
-        Trigger::Automatic => (1, largest, largest),
-        Trigger::Manual => (asked, asked * (largest / asked).min(TOGETHER), asked),
-    };
-    Limits {
-        least,
-        first: asked,
-        most,
-        rows,
-        in_flight: usize::from(config.export.max_in_flight),
-        deadline: config.mongodb.operation_timeout,
     }
 }
 

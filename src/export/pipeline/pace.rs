@@ -14,6 +14,7 @@
 
 use std::time::Duration;
 
+use super::limits::Limits;
 use crate::target::{FAR, Weighed};
 
 /// A first command's bytes: four seconds at 64 kbit/s.
@@ -47,21 +48,6 @@ pub(in crate::export) const AT_WORK: usize = SHARE as usize / 2;
 
 /// Times that are remembered as a mean follow the last ones like this.
 const MEAN: u32 = 8;
-
-/// What may be sent at a time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::export) struct Limits {
-    /// Rows of a batch: at least, to begin with, and at most.
-    pub(in crate::export) least: usize,
-    pub(in crate::export) first: usize,
-    pub(in crate::export) most: usize,
-    /// Rows of a command: a batch may be sent in several.
-    pub(in crate::export) rows: usize,
-    /// Batches in flight.
-    pub(in crate::export) in_flight: usize,
-    /// The deadline of each operation.
-    pub(in crate::export) deadline: Duration,
-}
 
 /// What is sent at a time at the moment.
 #[derive(Clone, Debug)]

@@ -1,5 +1,7 @@
 //! How a server is to be started.
 
+use std::path::Path;
+
 use super::Mongod;
 
 /// The name of every set.
@@ -28,6 +30,19 @@ impl Builder {
         self.uri_options.push('&');
         self.uri_options.push_str(option);
         self
+    }
+
+    /// Speaks nothing but TLS, with this certificate and its key, and trusts this authority, as the connection string does.
+    #[must_use]
+    pub fn with_tls(self, certificate: &Path, authority: &Path) -> Self {
+        self.arg("--tlsMode")
+            .arg("requireTLS")
+            .arg("--tlsCertificateKeyFile")
+            .arg(certificate.display().to_string())
+            .arg("--tlsCAFile")
+            .arg(authority.display().to_string())
+            .uri_option("tls=true")
+            .uri_option(&format!("tlsCAFile={}", authority.display()))
     }
 
     /// Lets nobody in without a name and a password. The test's own connection strings have those of a user that may do
