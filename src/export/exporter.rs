@@ -183,7 +183,7 @@ impl Exporter {
         let in_flight = usize::from(self.config.export.max_in_flight);
         target.weigh(self.config.mongodb.operation_timeout / 2).await;
         // As many as write, and as many that look up.
-        let made = target.warm(in_flight.min(AT_WORK), in_flight * 2 + AT_WORK);
+        let made = target.warm(in_flight * 2 + AT_WORK);
         self.prepare(target).await?;
         made.await;
         self.road.begin(target);

@@ -13,11 +13,15 @@ use mongodb::bson::spec::BinarySubtype;
 use mongodb::bson::{Binary, doc};
 use tokio::sync::oneshot;
 
-use super::{FAR, Target};
+use super::Target;
 use crate::report::Reason;
 
 /// What takes no more than this part of a deadline is quick.
 const QUICK: u32 = 10;
+
+/// On a shorter way a connection is made soon enough when it is needed; and a busy host alone may take longer to answer than a server
+/// is away.
+const LONG: Duration = Duration::from_millis(20);
 
 /// Connections that are made at a time.
 pub(super) const CONNECTING: u32 = 16;
@@ -59,7 +63,7 @@ impl Target {
     /// Finds out what the link carries: sends a server far away as many bytes as another connection takes. Nothing is found out
     /// where it is near, and where that might take longer than `within`. Once is enough.
     pub async fn weigh(&self, within: Duration) {
-        let way = self.answers_within().filter(|way| *way > FAR && *way * HEAVY < within);
+        let way = self.answers_within().filter(|way| *way > LONG && *way * HEAVY < within);
         let Some(way) = way.filter(|_| self.weighed().is_none()) else { return };
         // Nothing makes them fewer on the way.
         let mut bytes = vec![0; CONNECTION];
@@ -81,22 +85,20 @@ impl Target {
         }
     }
 
-    /// Makes connections in the background: a `few`, or if the server is far away so `many` as a manual export may want, as to make
-    /// one takes several ways there and back. But on a slow link they are in the way of each other, and where one isn't made in
-    /// time the driver gives up all: there it is no more than come quickly.
+    /// Makes connections in the background if the server is far away, so `many` as a manual export may want: to make one takes
+    /// several ways there and back. But on a slow link they are in the way of each other, and where one isn't made in time the
+    /// driver gives up all: there it is no more than come quickly.
     ///
     /// The answer waits until they are made, but not long: who asks a moment too early gets one made for himself, which takes
     /// another way there and back.
-    pub fn warm(&self, few: usize, many: usize) -> impl Future<Output = ()> + use<> {
+    pub fn warm(&self, many: usize) -> impl Future<Output = ()> + use<> {
         let (made, all_made) = oneshot::channel();
         let quick = self.deadline / QUICK;
-        let answered = self.answers_within().filter(|answered| *answered < quick);
-        if let Some(answered) = answered {
-            let time = quick.min(self.connecting / 4);
-            let number = if answered > FAR { many.min(self.made_within(time)) } else { few };
-            self.make(number, made);
+        let far = self.answers_within().filter(|answered| *answered > LONG && *answered < quick);
+        if far.is_some() {
+            self.make(many.min(self.made_within(quick.min(self.connecting / 4))), made);
         }
-        let patience = answered.unwrap_or_default() / 4;
+        let patience = far.unwrap_or_default() / 4;
         async move {
             let _done = tokio::time::timeout(patience, all_made).await;
         }
