@@ -3,7 +3,7 @@
 use mongodb::bson::Bson;
 use mongodb::bson::oid::ObjectId;
 
-use crate::record::{PackedRow, Refusal, Value, ValueRef};
+use crate::record::{PackedRow, Refusal, Shape, Value, ValueRef};
 
 /// A row that may have to be sent.
 #[derive(Clone, Debug)]
@@ -32,8 +32,8 @@ pub(super) struct Candidate {
 
 impl Candidate {
     /// Its values; none of a row that has no document.
-    pub(super) fn values(&self) -> Vec<ValueRef<'_>> {
-        self.row.as_ref().map_or_else(|_| Vec::new(), |row| row.values().collect())
+    pub(super) fn values(&self, shape: &Shape) -> Vec<ValueRef<'_>> {
+        self.row.as_ref().map_or_else(|_| Vec::new(), |row| row.unpack(shape.columns().len()))
     }
 
     /// The memory that it takes, roughly, until it is delivered: of the batches in flight, half may be encoded. What

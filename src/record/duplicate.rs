@@ -1,12 +1,14 @@
 //! What makes two rows the same person.
 
 use mongodb::bson::DateTime;
+use mongodb::bson::cstr;
 use mongodb::bson::oid::ObjectId;
-use mongodb::bson::raw::{RawArrayBuf, RawBsonRef, RawDocument};
+use mongodb::bson::raw::{RawBsonRef, RawDocument, RawDocumentBuf};
 
 use super::conversion::convert;
 use super::digest::Digest;
 use super::document::raw;
+use super::encoder::cleared;
 use super::mapping::Field;
 use super::value::exact_integer;
 use super::{Shape, ValueRef};
@@ -19,8 +21,42 @@ pub struct DuplicateKey {
     /// The hash over names and values: what the unique index is on. The same on every host.
     pub hash: [u8; 16],
     /// The values, in the order of the key's fields, for the look-up of documents that other programs wrote.
-    /// Absent ones are null. In one piece: thousands wait for their look-up at a time.
-    pub values: RawArrayBuf,
+    /// Absent ones are null.
+    pub values: KeyValues,
+}
+
+/// The values of a duplicate key as MongoDB is asked for them. In one piece of memory, made at once: thousands wait for their
+/// look-up at a time.
+#[derive(Clone, Debug, PartialEq)]
+pub struct KeyValues(
+    /// The values alone: no element has a name.
+    RawDocumentBuf,
+);
+
+impl KeyValues {
+    /// None yet, and room for so many of so many bytes together.
+    fn with_room(count: usize, bytes: usize) -> Self {
+        /// A document's length and end; of each element its type, the end of its name, and what its value has around it.
+        const AROUND: usize = 5;
+        const AROUND_EACH: usize = 8;
+        Self(cleared(Vec::with_capacity(AROUND + count * AROUND_EACH + bytes)))
+    }
+
+    fn push(&mut self, value: RawBsonRef<'_>) {
+        self.0.append(cstr!(""), value);
+    }
+
+    /// The values, in their order.
+    pub fn iter(&self) -> impl Iterator<Item = RawBsonRef<'_>> {
+        // Each can be read: it was encoded here.
+        self.0.iter().map_while(Result::ok).map(|(_, value)| value)
+    }
+
+    /// The value of the key's field at this place.
+    #[must_use]
+    pub fn get(&self, place: usize) -> Option<RawBsonRef<'_>> {
+        self.iter().nth(place)
+    }
 }
 
 /// A value as it is compared.
@@ -81,7 +117,7 @@ impl DuplicateKey {
     }
 
     fn of_parts<'a>(fields: impl Iterator<Item = (&'a str, Part<'a>)>) -> Option<Self> {
-        let (mut hash, mut values) = (KeyHash::new(), RawArrayBuf::new());
+        let (mut hash, mut values) = (KeyHash::new(), KeyValues::with_room(0, 0));
         for (name, value) in fields {
             values.push(hash.feed(name, value).raw());
         }
@@ -93,7 +129,7 @@ impl DuplicateKey {
     pub fn weight(&self) -> usize {
         /// A list's element has its number as a name.
         const NUMBERS: usize = 40;
-        self.values.as_bytes().len() + NUMBERS
+        self.values.0.as_bytes().len() + NUMBERS
     }
 
     /// Bytes that the first value takes in a look-up at least: the others may not be asked for.
@@ -103,8 +139,8 @@ impl DuplicateKey {
         const AROUND: usize = 3;
         AROUND
             + match self.values.get(0) {
-                Ok(Some(RawBsonRef::String(text))) => text.len() + 5,
-                Ok(Some(RawBsonRef::Binary(binary))) => binary.bytes.len() + 5,
+                Some(RawBsonRef::String(text)) => text.len() + 5,
+                Some(RawBsonRef::Binary(binary)) => binary.bytes.len() + 5,
                 _ => 0,
             }
     }
@@ -169,8 +205,9 @@ impl Shape {
 
     /// The values of the row's duplicate key, if it has one.
     #[must_use]
-    pub fn duplicate_values(&self, values: &[ValueRef<'_>]) -> Option<RawArrayBuf> {
-        let mut found = RawArrayBuf::new();
+    pub fn duplicate_values(&self, values: &[ValueRef<'_>]) -> Option<KeyValues> {
+        let bytes = self.duplicate.iter().map(|&column| values[column].weight()).sum();
+        let mut found = KeyValues::with_room(self.duplicate.len(), bytes);
         self.each_of_key(values, |_, part| found.push(part.canonical().raw()))?;
         Some(found)
     }

@@ -50,7 +50,7 @@ impl<'a> Encoder<'a> {
     /// # Errors
     /// It would be larger than the limit, or a value can't be converted.
     pub fn encode<T>(&mut self, row: Row<'_>, take: impl FnOnce(&RawDocument) -> T) -> Result<T, Refusal> {
-        let values: Vec<ValueRef<'_>> = row.values.values().collect();
+        let values = row.values.unpack(self.shape.columns().len());
         let mut about = cleared(std::mem::take(&mut self.metadata));
         metadata(&mut about, self.provenance, row.key, row.content, row.duplicate_key.as_ref());
         let mut whole = cleared(std::mem::take(&mut self.document));
@@ -62,7 +62,7 @@ impl<'a> Encoder<'a> {
 }
 
 /// An empty document in this memory.
-fn cleared(mut memory: Vec<u8>) -> RawDocumentBuf {
+pub(super) fn cleared(mut memory: Vec<u8>) -> RawDocumentBuf {
     /// BSON: the length, and the end.
     const EMPTY: [u8; 5] = [5, 0, 0, 0, 0];
     memory.clear();

@@ -25,7 +25,7 @@ pub use conversion::Type;
 pub use document::{
     EXPORT_VERSION, Provenance, Refusal, bson, document, fields, metadata, original_id, packed, shown,
 };
-pub use duplicate::{DuplicateKey, absent};
+pub use duplicate::{DuplicateKey, KeyValues, absent};
 pub use encoder::{Encoder, Row, document_weight};
 pub use identity::{Fingerprinter, host_id};
 pub use mapping::{Mapping, RESERVED, UnusableColumn};

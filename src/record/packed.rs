@@ -56,6 +56,15 @@ impl PackedRow {
     pub fn values(&self) -> Values<'_> {
         Values(&self.0)
     }
+
+    /// The values, of which there are so many.
+    #[must_use]
+    pub fn unpack(&self, columns: usize) -> Vec<ValueRef<'_>> {
+        // Room for all of them at once: how many there are isn't packed.
+        let mut values = Vec::with_capacity(columns);
+        values.extend(self.values());
+        values
+    }
 }
 
 /// The bytes that a value takes.
@@ -154,6 +163,7 @@ mod tests {
             let length: usize = values.iter().map(|value| packed_length(value.as_ref())).sum();
             prop_assert_eq!(packed.weight(), length);
             let unpacked: Vec<Value> = packed.values().map(ValueRef::to_owned).collect();
+            prop_assert_eq!(packed.unpack(values.len()).len(), values.len());
             // Compared as bits: of numbers that are none, every one is another.
             prop_assert_eq!(PackedRow::pack(unpacked.iter().map(Value::as_ref)), packed);
             prop_assert_eq!(format!("{unpacked:?}"), format!("{values:?}"));

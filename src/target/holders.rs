@@ -74,8 +74,7 @@ impl Target {
         let is_crowded = self.crowds.is_expected();
         for key in query.keys.iter().copied() {
             // Nothing can be an absent field, too, which no index alone can tell.
-            let is_plain =
-                query.columns.len() > 1 && !matches!(key.values.get(0), Ok(Some(RawBsonRef::Null)));
+            let is_plain = query.columns.len() > 1 && !matches!(key.values.get(0), Some(RawBsonRef::Null));
             if is_plain && !is_crowded { &mut by_first } else { &mut by_all }.push(key);
         }
         for part in chunks(&by_first, COMMAND_BYTES, |key| key.weight()) {
@@ -170,12 +169,11 @@ fn filter(columns: &[String], keys: &[&DuplicateKey]) -> Result<RawDocumentBuf, 
         for key in keys {
             match key.values.get(place) {
                 // Absent in any of its forms; `null` also finds documents without the field.
-                Ok(None | Some(RawBsonRef::Null)) => {
+                None | Some(RawBsonRef::Null) => {
                     values.push(RawBsonRef::Null);
                     values.push("");
                 }
-                Ok(Some(value)) => values.push(value),
-                Err(_) => return Err(unencodable()),
+                Some(value) => values.push(value),
             }
         }
         let column = CString::try_from(column.as_str()).map_err(|_| unencodable())?;

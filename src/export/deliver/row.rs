@@ -82,7 +82,7 @@ pub(super) fn judge_copy(row: &Open<'_>, copy: &Copy, rules: &Rules) -> Option<V
     match rules.updates {
         Updates::Never => Some(Verdict::Kept),
         Updates::Newer => {
-            let updated = rules.shape.updated_value(&candidate.values());
+            let updated = rules.shape.updated_value(&candidate.values(&rules.shape));
             is_older(&updated, &copy.updated).then_some(Verdict::Kept)
         }
         Updates::Always => None,

@@ -143,11 +143,12 @@ fn keys(
     waiting: &[usize],
     wanted: impl Fn(&Open<'_>) -> bool,
 ) -> Vec<DuplicateKey> {
+    let shape = &way.rules.shape;
     let active = rows.iter().filter(|row| row.is_active() && wanted(row));
     active
         .chain(waiting.iter().map(|&at| &rows[at]))
         .filter_map(|row| {
-            let values = way.rules.shape.duplicate_values(&row.candidate.values())?;
+            let values = shape.duplicate_values(&row.candidate.values(shape))?;
             Some(DuplicateKey { hash: row.candidate.duplicate_key?, values })
         })
         .collect()
