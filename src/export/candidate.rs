@@ -62,8 +62,6 @@ pub(super) enum Verdict {
         writer: Option<(String, String)>,
         /// Whether that was an update.
         updated: bool,
-        /// Whether the copy may have been somebody else before that update.
-        moved: bool,
     },
     /// Its copy holds another content and stays as it is, by the rule for updates.
     Kept,

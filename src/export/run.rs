@@ -98,11 +98,13 @@ impl Run {
             let mut counted = Progress::default();
             let mut writers = HashMap::new();
             for (candidate, verdict) in candidates.iter().zip(verdicts) {
-                count(
-                    &mut counted,
-                    verdict,
-                    self.is_new(ledger, &mut writers, candidate, verdict, written_at)?,
-                );
+                let is_inserted = || {
+                    let mut others = candidates.iter().zip(verdicts);
+                    others.any(|(other, verdict)| *verdict == Verdict::Inserted && other.id == candidate.id)
+                };
+                let is_new =
+                    self.is_new(ledger, &mut writers, candidate, verdict, written_at, is_inserted)?;
+                count(&mut counted, verdict, is_new);
             }
             progress.add(&counted);
             let records: Vec<_> = candidates
@@ -126,6 +128,7 @@ impl Run {
     }
 
     /// Whether a copy that was found was written by this export, or by an earlier one that didn't come to count it.
+    /// `is_inserted` tells whether this batch inserted its document.
     fn is_new<'v>(
         &self,
         ledger: &Ledger,
@@ -133,13 +136,17 @@ impl Run {
         candidate: &Candidate,
         verdict: &'v Verdict,
         batch_written_at: &str,
+        is_inserted: impl FnOnce() -> bool,
     ) -> Result<bool, LedgerError> {
-        let Verdict::There { writer: Some((writer, written_at)), .. } = verdict else { return Ok(false) };
+        let Verdict::There { writer: Some((writer, written_at)), updated } = verdict else {
+            return Ok(false);
+        };
         let ours = *writer == self.export_id;
         // No two batches of an export bear the same time, and this one is about to be counted: a ledger that has taken
         // another one's place in between takes all that this export wrote for counted.
         if ours && written_at == batch_written_at {
-            return Ok(true);
+            // A row that moved while its batch was read is in it twice.
+            return Ok(*updated || !is_inserted());
         }
         if ours && *written_at < self.started {
             return Ok(false);
@@ -264,6 +271,7 @@ fn record<'a>(candidate: &'a Candidate, verdict: &'a Verdict) -> Record<'a> {
         code,
         detail,
         duplicate_of,
-        moved: matches!(verdict, Verdict::There { moved: true, .. }),
+        // Found as an update, by whomever, nobody knows what the document was until then.
+        moved: matches!(verdict, Verdict::There { updated: true, .. }),
     }
 }

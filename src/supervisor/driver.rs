@@ -199,7 +199,9 @@ impl Supervisor {
                 }
                 Ok(()) = self.pulse.changed() => {
                     let Pulse { answers, recorded, .. } = *self.pulse.borrow_and_update();
-                    self.health.recorded(recorded);
+                    if self.health.recorded(recorded) {
+                        self.on(Event::Recorded);
+                    }
                     let answered = answers > std::mem::replace(&mut self.answers, answers);
                     self.on(if answered { Event::Acknowledged } else { Event::Progress });
                 }

@@ -27,11 +27,13 @@ impl Health {
         self.stalls = 0;
     }
 
-    /// So many batches were recorded since the start.
-    pub(super) fn recorded(&mut self, batches: u64) {
-        if std::mem::replace(&mut self.recorded, batches) < batches {
+    /// So many batches were recorded since the start. Tells whether these are more than before.
+    pub(super) fn recorded(&mut self, batches: u64) -> bool {
+        let more = std::mem::replace(&mut self.recorded, batches) < batches;
+        if more {
             self.stalls = 0;
         }
+        more
     }
 
     /// Whether there is hope without a restart.

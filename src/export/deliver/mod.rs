@@ -140,7 +140,7 @@ pub(super) async fn deliver(
             way.flights.decided(number, undecided, whom_inserted(&rows));
         }
         for row in rows.iter_mut().filter(|row| row.is_open() && row.tries > PATIENCE) {
-            if row.sent.is_none() {
+            if !row.sent {
                 return Err(Failure::new(Reason::Server, "what it refuses to insert is not to be seen"));
             }
             row.verdict = Some(Verdict::Rejected {
@@ -210,7 +210,7 @@ async fn round(
         if let Some(copy) = copies.get(&row.candidate.id) {
             row.verdict = judge_copy(row, copy, way.rules);
             if row.verdict.is_none() {
-                row.sent = Some(copy.duplicate_key != row.candidate.duplicate_key);
+                row.sent = true;
                 updates.push((at, copy));
             }
         }
@@ -235,6 +235,9 @@ async fn round(
             }
         }
     }
+    // Nobody follows another row who has a copy of his own.
+    let unsure = followers.iter().map(|&(at, _)| at).filter(|&at| !rows[at].look && !rows[at].is_alone());
+    let unseen: Vec<usize> = unseen.into_iter().chain(unsure).collect();
     let sought: Vec<ObjectId> = unseen.iter().map(|at| rows[*at].candidate.id).chain(suspected).collect();
     let write = async {
         if !updates.is_empty() {
@@ -266,7 +269,7 @@ async fn round(
     }
     for (at, leader) in followers {
         // If the leader was refused, the next round finds another one.
-        if rows[leader].verdict == Some(Verdict::Inserted) {
+        if rows[leader].verdict == Some(Verdict::Inserted) && !own.contains_key(&rows[at].candidate.id) {
             rows[at].verdict = Some(Verdict::Duplicate { of: Bson::ObjectId(rows[leader].candidate.id) });
         }
     }

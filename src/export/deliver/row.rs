@@ -18,8 +18,8 @@ pub(super) struct Open<'a> {
     pub(super) refused: u8,
     /// Whether it is written without a place in that index, as another document holds it.
     pub(super) keyless: bool,
-    /// Whether an update was sent, and if so, whether it gives the copy another duplicate key.
-    pub(super) sent: Option<bool>,
+    /// Whether an update was sent.
+    pub(super) sent: bool,
     /// Whether its copy is looked up before it is sent.
     pub(super) look: bool,
     /// Whether this round has to leave it to a batch before this one.
@@ -40,7 +40,7 @@ impl<'a> Open<'a> {
             tries: 0,
             refused: 0,
             keyless: false,
-            sent: None,
+            sent: false,
             look,
             waits: false,
             alone: None,
@@ -76,8 +76,7 @@ pub(super) fn judge_copy(row: &Open<'_>, copy: &Copy, rules: &Rules) -> Option<V
     if copy.has_content(&candidate.content) {
         let updated = copy.updated_by.is_some();
         let writer = copy.updated_by.clone().or_else(|| copy.inserted_by.clone());
-        // Found as an update of before, nobody knows what it was until then.
-        return Some(Verdict::There { writer, updated, moved: updated && row.sent != Some(false) });
+        return Some(Verdict::There { writer, updated });
     }
     match rules.updates {
         Updates::Never => Some(Verdict::Kept),

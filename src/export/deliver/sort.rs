@@ -52,7 +52,7 @@ pub(super) fn sort(
 ) -> Sorted {
     let leaving = leaving(rows, updates);
     let mut sorted = Sorted::default();
-    let mut leaders: HashedMap<[u8; 16], usize> = HashedMap::default();
+    let mut leaders: HashedMap<[u8; 16], (usize, ObjectId)> = HashedMap::default();
     for (at, row) in rows.iter_mut().enumerate() {
         if !row.is_active() || copies.contains_key(&row.candidate.id) {
             continue;
@@ -73,9 +73,11 @@ pub(super) fn sort(
             }
             Some((of, Held::Other)) => sorted.suspects.push((at, of.clone())),
             None => match leaders.get(&key) {
-                Some(&leader) => sorted.followers.push((at, leader)),
+                // The same row once more, which moved while its batch was read: it is written over its own copy.
+                Some(&(_, id)) if id == row.candidate.id => row.look = true,
+                Some(&(leader, _)) => sorted.followers.push((at, leader)),
                 None => {
-                    leaders.insert(key, at);
+                    leaders.insert(key, (at, row.candidate.id));
                     sorted.inserts.push(at);
                 }
             },

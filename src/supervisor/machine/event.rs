@@ -23,8 +23,10 @@ pub enum Event {
     StartRequested(RunRequest),
     /// The running pass got one step further, be it only in reading: it isn't stalled.
     Progress,
-    /// MongoDB did what the running pass asked of it: a look-up answered, a batch acknowledged.
+    /// MongoDB did what the running pass asked of it: a look-up answered, a batch acknowledged. It proves the link.
     Acknowledged,
+    /// The running pass has written a batch down. It proves that passes get anywhere, which a look-up that is answered doesn't.
+    Recorded,
     /// The running pass is over.
     PassEnded(PassEnd),
     /// The running pass isn't wanted: it is to end, and nothing that changed before brings another one by itself.

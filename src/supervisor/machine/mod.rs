@@ -94,6 +94,7 @@ impl Machine {
             Event::StartRequested(request) => self.start_requested(request, now, fx),
             Event::Progress => self.progress(now),
             Event::Acknowledged => self.acknowledged(now, random, fx),
+            Event::Recorded => self.recorded(now),
             Event::PassEnded(end) => self.pass_ended(end, now, random, fx),
             Event::StopRequested => self.stop_requested(fx),
             Event::Pause => self.pause(fx),
@@ -247,8 +248,14 @@ impl Machine {
             return;
         }
         self.progress(now);
-        self.pass_retry.reset();
         self.answered(now, random, fx);
+    }
+
+    fn recorded(&mut self, now: Instant) {
+        if matches!(self.state, State::Exporting { .. }) {
+            self.progress(now);
+            self.pass_retry.reset();
+        }
     }
 
     fn pass_ended(&mut self, end: PassEnd, now: Instant, random: f64, fx: &mut Vec<Effect>) {

@@ -53,6 +53,7 @@ fn a_link_that_flaps_for_a_day_does_not_fill_the_log() {
     while bench.now - begin < 24 * 3600 * SECOND {
         // A batch gets through each time, so that the loop stays quick.
         logged += lines(&bench.on(Event::Acknowledged));
+        logged += lines(&bench.on(Event::Recorded));
         logged += lines(&bench.on(pass_failed()));
         bench.timer();
         logged += lines(&bench.on(probe_failed()));

@@ -85,6 +85,7 @@ fn events() -> Vec<Event> {
         Event::StartRequested(by_hand(1)),
         Event::Progress,
         Event::Acknowledged,
+        Event::Recorded,
         Event::StopRequested,
         Event::Pause,
         Event::Resume,
@@ -139,7 +140,14 @@ fn stopping_ends_what_is_under_way() {
 
 #[test]
 fn answers_that_nobody_waits_for_change_nothing() {
-    let stray = [Event::ProbeSucceeded, probe_failed(), Event::Progress, Event::Acknowledged, pass_failed()];
+    let stray = [
+        Event::ProbeSucceeded,
+        probe_failed(),
+        Event::Progress,
+        Event::Acknowledged,
+        Event::Recorded,
+        pass_failed(),
+    ];
     for event in stray {
         for state in [Bench::offline, Bench::online] {
             let mut bench = state();

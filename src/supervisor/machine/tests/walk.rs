@@ -33,6 +33,7 @@ fn steps() -> impl Strategy<Value = Step> {
         2 => Just(Step::Event(Event::Resume)),
         1 => Just(Step::Event(Event::Progress)),
         1 => Just(Step::Event(Event::Acknowledged)),
+        1 => Just(Step::Event(Event::Recorded)),
         4 => end.prop_map(|end| Step::Event(Event::PassEnded(end))),
     ]
 }
@@ -96,7 +97,9 @@ impl Watcher {
         match &event {
             // The driver reports only what is under way.
             Event::ProbeSucceeded | Event::ProbeFailed(_) if !std::mem::take(&mut self.probe) => return,
-            Event::PassEnded(_) | Event::Progress | Event::Acknowledged if !self.pass => return,
+            Event::PassEnded(_) | Event::Progress | Event::Acknowledged | Event::Recorded if !self.pass => {
+                return;
+            }
             Event::StartRequested(_) if self.pass => return,
             Event::PassEnded(end) => {
                 self.pass_over(matches!(end, PassEnd::ConnectivityFailed(_)));
