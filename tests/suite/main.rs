@@ -26,6 +26,7 @@ mod links;
 mod logs;
 mod mapping;
 mod measuring;
+mod moved;
 mod names;
 mod network;
 mod observe;
