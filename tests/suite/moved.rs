@@ -1,8 +1,9 @@
 //! Rows that become somebody else, or stand elsewhere in the table, at an odd moment.
 
+use std::collections::HashMap;
 use std::fs;
 
-use mongodb::bson::doc;
+use mongodb::bson::{Document, doc};
 
 use crate::host::Host;
 use crate::support::mongod::{fresh_database, shared_mongod};
@@ -15,7 +16,7 @@ const LATEST: &str = "2032-01-01T00:00:00.000Z";
 
 #[test]
 fn a_row_with_a_document_is_nobody_s_duplicate_though_the_ledger_forgot_it() {
-    let mut host = Host::new("forgotten");
+    let mut host = Host::new("forgotten").set("export.batch_size", 1_000);
     host.app.insert([Inquiry::number(9_000)]);
     host.app.execute(&format!("UPDATE {TABLE} SET id = 200"));
     host.start();
@@ -90,24 +91,27 @@ fn put_elsewhere(person: &str, change: bool) -> Host {
         "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < {ROWS})
          INSERT INTO {TABLE} SELECT 'k' || i, {person}, NULL, '', hex(randomblob(50000)), '2024-01-01', '2024-01-01' FROM n"
     ));
-    let mut city = String::new();
     for round in 0..200 {
         if host.daemon().log().all().iter().any(|line| line.event() == Some("export_started")) {
             break;
         }
-        if change {
-            city = format!("round {round}");
-        }
-        for row in 1..=4 {
-            host.app.execute(&format!(
-                "REPLACE INTO {TABLE} SELECT id, email, mobile, '{city}', more, created_at, updated_at FROM {TABLE} WHERE id = 'k{row}'"
-            ));
-        }
+        let city = if change { format!("round {round}") } else { String::new() };
+        // From the beginning to the end.
+        host.app.execute(&format!(
+            "REPLACE INTO {TABLE} SELECT id, email, mobile, '{city}', more, created_at, updated_at FROM {TABLE} ORDER BY rowid LIMIT 4"
+        ));
     }
+    let mut statement =
+        host.app.connection().prepare(&format!("SELECT id, city FROM {TABLE}")).expect("a table");
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).expect("its rows");
+    let rows: HashMap<String, String> = rows.map(|row| row.expect("a row")).collect();
+    drop(statement);
     host.wait("all rows, the last way they are", || {
-        (host.documents() == u64::from(ROWS)
-            && host.find(doc! { "id": { "$in": ["k1", "k2", "k3", "k4"] }, "city": city.as_str() }).len()
-                == 4
+        let documents = host.find(doc! {});
+        let text = |document: &Document, name| document.get_str(name).map(str::to_owned).unwrap_or_default();
+        let there = documents.iter().map(|document| (text(document, "id"), text(document, "city")));
+        (documents.len() == rows.len()
+            && there.collect::<HashMap<_, _>>() == rows
             && host.daemon().status()["status"] == "completed")
             .then_some(())
     });

@@ -85,3 +85,35 @@ pub(super) fn sort(
     }
     sorted
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::export::candidate::Candidate;
+    use crate::record::{PackedRow, Value};
+
+    fn candidate(rowid: i64, id: u8) -> Candidate {
+        Candidate {
+            position: Value::Integer(rowid),
+            key: rowid.to_string(),
+            id: ObjectId::from_bytes([id; 12]),
+            content: [0; 16],
+            duplicate_key: Some([1; 16]),
+            row: Ok(PackedRow::default()),
+            bytes: 0,
+            grown: 0,
+            known: false,
+            unchanged: false,
+        }
+    }
+
+    #[test]
+    fn a_row_follows_others_of_its_person_but_not_itself() {
+        let candidates = [candidate(1, 1), candidate(2, 2), candidate(3, 1)];
+        let mut rows: Vec<_> = candidates.iter().map(|candidate| Open::new(candidate, false)).collect();
+        let sorted = sort(&mut rows, &[], &HashedMap::default(), &HashedMap::default(), &[]);
+        assert_eq!((sorted.inserts, sorted.followers), (vec![0], vec![(1, 0)]));
+        assert!(sorted.suspects.is_empty());
+        assert!(rows[2].is_open() && rows[2].look, "its copy is looked for in the next round");
+    }
+}
