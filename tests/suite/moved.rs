@@ -6,7 +6,7 @@ use std::fs;
 use mongodb::bson::{Document, doc};
 
 use crate::host::Host;
-use crate::support::mongod::{fresh_database, shared_mongod};
+use crate::support::mongod::{Mongod, fresh_database, shared_mongod};
 use crate::support::proxy::Proxy;
 use crate::support::sqlite::{Inquiry, TABLE};
 
@@ -72,6 +72,28 @@ fn a_correction_by_others_that_an_update_takes_back_leaves_nobody_out() {
     host.wait_outcomes(1, 1, 0);
     host.app.execute(&format!("UPDATE {TABLE} SET city = 'Again', updated_at = '{LATEST}' WHERE id = 1"));
     host.wait_outcomes(2, 0, 0);
+    assert_eq!(host.find(doc! { "email": "b@example.org" }).len(), 1);
+}
+
+#[test]
+fn who_becomes_somebody_and_who_is_new_with_him_are_one_without_a_unique_index() {
+    let mongod = Mongod::builder().with_login().start();
+    let mongo = mongod.client();
+    let resource = doc! { "db": "inquiries", "collection": TABLE };
+    let privileges = vec![doc! { "resource": resource, "actions": ["find", "insert", "update"] }];
+    mongo.run("admin", doc! { "createRole": "writer", "privileges": privileges, "roles": [] });
+    mongo.run("admin", doc! { "createUser": "edge", "pwd": "edge", "roles": ["writer"] });
+    let mut host = Host::at(&mongod.uri_as("edge", "edge"), mongo, "inquiries");
+    host.app.insert_inquiries(1);
+    host.start();
+    host.wait_outcomes(1, 0, 0);
+    host.app.execute(&format!(
+        "BEGIN;
+         UPDATE {TABLE} SET email = 'b@example.org', updated_at = '{LATER}' WHERE id = 1;
+         INSERT INTO {TABLE} (id, mobile, email) SELECT 0, mobile, email FROM {TABLE} WHERE id = 1;
+         COMMIT"
+    ));
+    host.wait_outcomes(1, 1, 0);
     assert_eq!(host.find(doc! { "email": "b@example.org" }).len(), 1);
 }
 

@@ -136,7 +136,7 @@ pub(super) async fn look(
     Ok(Sight { copies, holders })
 }
 
-/// The duplicate keys of the rows that are `waiting`, and of those that this round is about, of which some are `wanted`.
+/// The duplicate keys, each once, of the rows that are `waiting`, and of those that this round is about, of which some are `wanted`.
 fn keys(
     way: &Way<'_>,
     rows: &[Open<'_>],
@@ -144,12 +144,14 @@ fn keys(
     wanted: impl Fn(&Open<'_>) -> bool,
 ) -> Vec<DuplicateKey> {
     let shape = &way.rules.shape;
+    let mut asked = HashedSet::default();
     let active = rows.iter().filter(|row| row.is_active() && wanted(row));
     active
         .chain(waiting.iter().map(|&at| &rows[at]))
         .filter_map(|row| {
+            let hash = row.candidate.duplicate_key.filter(|key| asked.insert(*key))?;
             let values = shape.duplicate_values(&row.candidate.values(shape))?;
-            Some(DuplicateKey { hash: row.candidate.duplicate_key?, values })
+            Some(DuplicateKey { hash, values })
         })
         .collect()
 }

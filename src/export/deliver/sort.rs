@@ -9,7 +9,7 @@ use super::row::Open;
 use super::sight::Held;
 use crate::export::candidate::Verdict;
 use crate::export::pipeline::Marks;
-use crate::hashed::HashedMap;
+use crate::hashed::{HashedMap, HashedSet};
 use crate::target::Copy;
 
 /// The rows that wait for what becomes of their person, and of which it isn't known whether they have a copy: nobody may be
@@ -51,6 +51,7 @@ pub(super) fn sort(
     ahead: &[Arc<Marks>],
 ) -> Sorted {
     let leaving = leaving(rows, updates);
+    let arriving: HashedSet<[u8; 16]> = leaving.values().copied().flatten().collect();
     let mut sorted = Sorted::default();
     let mut leaders: HashedMap<[u8; 16], (usize, ObjectId)> = HashedMap::default();
     for (at, row) in rows.iter_mut().enumerate() {
@@ -72,6 +73,8 @@ pub(super) fn sort(
                 row.verdict = Some(Verdict::Duplicate { of: of.clone() });
             }
             Some((of, Held::Other)) => sorted.suspects.push((at, of.clone())),
+            // A copy is about to be this person: who has it is decided afterwards.
+            None if arriving.contains(&key) => {}
             None => match leaders.get(&key) {
                 // The same row once more, which moved while its batch was read: it is written over its own copy.
                 Some(&(_, id)) if id == row.candidate.id => row.look = true,
