@@ -46,6 +46,8 @@ pub struct Exporter {
     pub(super) released: usize,
     /// The collection that the pass under way, or the last one, began with; `None` if that is known to be gone.
     pub(super) collection: Option<String>,
+    /// The time of the last batch, as its documents bear it: later ones of the same export bear later ones.
+    pub(super) batch_at: Option<Timestamp>,
     /// What was said already, so that it is said once.
     pub(super) said: Said,
     /// What is known of the way to MongoDB.
@@ -78,6 +80,7 @@ impl Exporter {
             pulse: watch::Sender::default(),
             metrics: Arc::default(),
             broken_off: None,
+            batch_at: None,
             comparisons: Comparisons::default(),
             released: 0,
             collection: None,

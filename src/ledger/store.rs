@@ -179,7 +179,7 @@ impl Store {
     /// Writes down how an export ended; if that can't be done now, then when the next one begins.
     pub fn run_ended(&self, number: i64, end: RunEnd) {
         self.write_end(number, end);
-        self.lock().running = None;
+        self.is_over(number);
     }
 
     /// Forgets an export that didn't begin after all.
@@ -187,7 +187,7 @@ impl Store {
     /// # Errors
     /// See [`LedgerError`].
     pub fn forget_run(&self, number: i64) -> Result<(), LedgerError> {
-        self.lock().running = None;
+        self.is_over(number);
         self.with(|ledger| ledger.forget_run(number))
     }
 
@@ -206,6 +206,11 @@ impl Store {
     pub fn history(&self, limit: u16) -> Result<Vec<PastExport>, LedgerError> {
         let under_way = self.lock().running.as_ref().map(|(number, _)| *number);
         self.with(|ledger| ledger.history(limit, under_way))
+    }
+
+    /// Another one may have begun since, if this one was given up.
+    fn is_over(&self, number: i64) {
+        self.lock().running.take_if(|(running, _)| *running == number);
     }
 
     fn write_end(&self, number: i64, end: RunEnd) {

@@ -19,7 +19,7 @@ use crate::export::exporter::Exporter;
 use crate::export::opened::Opened;
 use crate::export::pass::{PassError, Pulse};
 use crate::export::run::Run;
-use crate::report::{Reason, RunRequest, Timestamp};
+use crate::report::{Reason, RunRequest};
 use crate::target::Target;
 
 /// Work on its way.
@@ -51,7 +51,6 @@ pub(super) struct Line<'a> {
     pub(super) left: Option<usize>,
     /// What the batch that was read last takes.
     pub(super) read_bytes: Option<usize>,
-    pub(super) written_at: Option<Timestamp>,
     /// How the leg ends once everything in flight has landed.
     pub(super) ending: Option<Leg>,
     /// Why it breaks off, and the number of the batch from which on nothing is recorded.
@@ -70,6 +69,10 @@ impl<'a> Line<'a> {
         opened: &'a mut Opened,
         run: &'a mut Option<Run>,
     ) -> Self {
+        if run.is_none() {
+            // Another export begins.
+            exporter.batch_at = None;
+        }
         let left = usize::try_from(opened.total).ok().filter(|total| *total > 0);
         Self {
             exporter,
@@ -90,7 +93,6 @@ impl<'a> Line<'a> {
             flying_commands: 0,
             left,
             read_bytes: None,
-            written_at: None,
             ending: None,
             failed: None,
         }

@@ -52,8 +52,8 @@ impl Line<'_> {
             let pace = self.exporter.road.pace();
             (pace.batch(self.left), pace.batch(None))
         };
-        let exported_at = after(self.written_at);
-        self.written_at = Some(exported_at);
+        let exported_at = after(self.exporter.batch_at);
+        self.exporter.batch_at = Some(exported_at);
         let (stop, pulse) = (Arc::clone(&self.exporter.stop), self.exporter.pulse.clone());
         let mut lookout = self.opened.lookout.take();
         self.reading = Some(Box::pin(blocking(move || {
