@@ -57,10 +57,6 @@ pub(super) struct Scan {
     after: Option<Position>,
     /// Whether it began with the table's first row.
     from_start: bool,
-    /// Rows that were left to a scan from the start, as their rank is unknown.
-    pub(super) deferred: u64,
-    /// Rows that were read.
-    pub(super) scanned: u64,
     /// The time that reading and comparing took.
     pub(super) spent: Duration,
 }
@@ -88,8 +84,6 @@ impl Scan {
             skip_duplicates,
             after,
             from_start,
-            deferred: 0,
-            scanned: 0,
             spent: Duration::ZERO,
         })
     }
@@ -175,8 +169,6 @@ impl Scan {
                 ranks.keep()?;
             }
             self.after = last.or(self.after.take());
-            self.deferred += taken.deferred;
-            self.scanned += taken.scanned;
             batch.bytes += taken.bytes;
             batch.candidates.extend(taken.candidates);
             batch.done = done;

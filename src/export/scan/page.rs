@@ -36,8 +36,6 @@ pub(super) struct Taken {
     /// What was read, in bytes.
     pub(super) read: usize,
     pub(super) bytes: usize,
-    pub(super) deferred: u64,
-    pub(super) scanned: u64,
 }
 
 pub(super) struct Page<'a> {
@@ -80,7 +78,6 @@ impl Page<'_> {
 
     fn judge(&mut self, row: &RowRef<'_>) -> Result<(), LedgerError> {
         let scan = &self.scan;
-        self.taken.scanned += 1;
         self.taken.read += row.values.iter().map(|value| value.weight()).sum::<usize>();
         if let Position::Rowid(rowid) = row.position {
             self.taken.rowids.push(rowid);
@@ -89,7 +86,7 @@ impl Page<'_> {
         let mut rank = 0;
         if scan.fingerprinter.needs_rank(row.values) {
             let Some(ranks) = scan.ranks else {
-                self.taken.deferred += 1;
+                // Left to a scan from the start.
                 return Ok(());
             };
             rank = ranks.next(&scan.fingerprinter.equality(row.values, content))?;
