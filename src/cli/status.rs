@@ -109,7 +109,10 @@ fn of_daemon(found: &Value) -> String {
         Some(id) => {
             let _ = write!(text, "Last export: {}", past(id, export));
         }
-        None => text += "No export since the daemon started.\n",
+        None => {
+            text +=
+                "No export to tell of: there was none since the daemon started, or the status was reset.\n"
+        }
     }
     if let Some(trouble) = export["waiting_for"].as_str() {
         let _ = writeln!(text, "Rows wait: {trouble}");

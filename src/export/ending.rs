@@ -6,6 +6,9 @@ use super::pass::{PassEnd, PassError, blocking};
 use super::run::Run;
 use crate::report::{ExportStatus, Reason, RunState, Timestamp};
 
+/// Why an export ended that somebody stopped.
+pub const STOPPED: &str = "stopped by request";
+
 /// Shows a running export as failed that can't tell it itself any more.
 pub fn abandon(status: &watch::Sender<ExportStatus>, reason: Option<Reason>, error: &str) {
     status.send_if_modified(|status| {
@@ -25,7 +28,7 @@ pub(super) async fn end(run: Option<Run>, result: Result<PassEnd, PassError>) ->
     if let Some(run) = run {
         let ended = match &result {
             Ok(PassEnd::Complete { .. }) => Ok(()),
-            Ok(PassEnd::Stopped) => Err((None, "stopped by request".to_owned())),
+            Ok(PassEnd::Stopped) => Err((None, STOPPED.to_owned())),
             Err(error) => Err((error.reason(), error.to_string())),
         };
         finish(run, ended).await?;

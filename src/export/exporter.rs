@@ -11,12 +11,13 @@ use super::ending::{abandon, end, finish};
 use super::pass::{Depth, PassEnd, PassError, Pulse, blocking};
 use super::pipeline::{AT_WORK, Leg, Limits, Pace, Road};
 use super::prepare::Said;
-use super::scan::Scope;
+use super::scan::{ScanError, Scope};
 use crate::config::Config;
 use crate::ledger::{Ledger, LedgerError, Store};
 use crate::metrics::Metrics;
 use crate::record::Position;
 use crate::report::{ExportStatus, Failure, RunRequest, Timestamp, Trigger};
+use crate::source::Reader;
 use crate::target::Target;
 
 /// Where a manual export broke off.
@@ -214,6 +215,18 @@ impl Exporter {
     /// too.
     async fn is_dropped(&self, target: &Target) -> bool {
         matches!(target.current_id().await, Ok(now) if now != self.collection)
+    }
+
+    /// Whether the table can be read.
+    ///
+    /// # Errors
+    /// See [`PassError`].
+    pub async fn readable(&self) -> Result<(), PassError> {
+        let config = Arc::clone(&self.config);
+        blocking(move || {
+            Reader::open(&config.sqlite, &config.export.duplicate_key).map(drop).map_err(ScanError::from)
+        })
+        .await
     }
 
     /// `export_YYYYMMDD_HHMMSS`, with a number behind it if there is one of this second already.

@@ -22,7 +22,7 @@ mod run;
 mod scan;
 
 pub use claim::{claim, next_export_id};
-pub use ending::abandon;
+pub use ending::{STOPPED, abandon};
 pub use exporter::Exporter;
 pub use pass::{Depth, PassEnd, PassError, Pulse};
 

@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use super::candidate::{Candidate, Verdict};
 use super::claim::claim;
 use super::deliver::Delivered;
+use super::ending::STOPPED;
 use crate::ledger::{CountedTo, Ledger, LedgerError, Record, RunEnd, RunStart, Standing, Store};
 use crate::metrics::Metrics;
 use crate::report::{ExportStatus, Outcome, Progress, RunRequest, RunState, Timestamp};
@@ -224,7 +225,12 @@ impl Run {
                 kept,
                 reason = end.reason.map(crate::report::Reason::as_str),
                 error = error.as_str(),
-                "Export failed; what is left will be sent when the cause is gone"
+                "{}",
+                if error == STOPPED {
+                    "Export stopped; what is left waits for a change, a reconnect, the next full look or a start"
+                } else {
+                    "Export failed; what is left will be sent when the cause is gone"
+                }
             ),
         }
     }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use mongodb::bson::{Document, doc};
 
+use crate::host::Host;
 use crate::support::daemon::{Builder, Daemon};
 use crate::support::mongo::Mongo;
 use crate::support::mongod::{fresh_database, shared_mongod};
@@ -142,4 +143,20 @@ fn a_manual_export_that_breaks_off_goes_on_behind_the_last_row_that_was_dealt_wi
     assert!((ROWS..=ROWS + AGAIN).contains(&looked_up), "{looked_up} rows looked up");
     assert_eq!(scene.inserted(), 0);
     assert_eq!(scene.documents(), ROWS);
+}
+
+#[test]
+fn a_manual_export_that_a_migration_of_the_application_breaks_off_goes_on() {
+    let mut host = Host::new("migration");
+    host.app.insert_inquiries(u32::try_from(ROWS).expect("few"));
+    host.start();
+    host.wait_outcomes(ROWS, 0, 0);
+    host.mongo.run(&host.database, doc! { "delete": TABLE, "deletes": [{ "q": {}, "limit": 0 }] });
+    let (code, answer) = host.daemon().post("/api/export/sqlite-to-mongodb?batch_size=1");
+    assert_eq!(code, 200, "{answer}");
+    host.wait("the first rows", || (host.documents() > 0).then_some(()));
+    host.app.execute("CREATE TABLE something_else (x)");
+    host.daemon().wait_log("export_failed");
+    // The ledger has them all as exported: nothing else would send them.
+    host.wait("all rows", || (host.documents() == ROWS).then_some(()));
 }

@@ -7,7 +7,7 @@ use std::time::Instant;
 use tokio::sync::oneshot;
 
 use super::Supervisor;
-use crate::export::abandon;
+use crate::export::{STOPPED, abandon};
 use crate::report::{Reason, RunState};
 use crate::supervisor::control::{Pausing, StopError, Stopped};
 use crate::supervisor::machine::Event;
@@ -67,7 +67,7 @@ impl Supervisor {
         }
         if self.queued.take().is_some() {
             self.promised = None;
-            abandon(&self.status, None, "stopped by request");
+            abandon(&self.status, None, STOPPED);
         }
         tracing::info!(
             event = "export_stop_requested",

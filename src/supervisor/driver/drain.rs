@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Supervisor;
-use crate::export::abandon;
+use crate::export::{STOPPED, abandon};
 use crate::supervisor::machine::Event;
 
 /// How long closing the connection may take at the end; the operating system closes it all the same.
@@ -19,7 +19,7 @@ impl Supervisor {
             pass.abort();
             // It lets the connection go.
             let _late = tokio::time::timeout(CLOSE, pass).await;
-            abandon(&self.status, None, "stopped by request");
+            abandon(&self.status, None, STOPPED);
         }
         if let Ok(mut connection) = self.link_to.try_lock()
             && let Some(target) = connection.target.take()

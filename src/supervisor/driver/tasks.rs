@@ -149,7 +149,11 @@ async fn manual(
     let again = promised.is_none();
     let export_id = match promised {
         Some(id) => id,
-        None => exporter.new_export_id().await?,
+        None => {
+            // While that fails, nothing is begun again: the first one's failure is told.
+            exporter.readable().await?;
+            exporter.new_export_id().await?
+        }
     };
     if !claim(status, &request, &export_id, Timestamp::now()) {
         return Ok(export::PassEnd::Stopped);

@@ -8,7 +8,8 @@
 //! - A change of the source, or a wish for a full look, that comes while something else is going on is kept and looked
 //!   at afterwards.
 //! - A manual request that fails for lack of connectivity is kept, the last one only, and runs again first thing
-//!   after the next probe that succeeds.
+//!   after the next probe that succeeds; one that fails because the source can't be read is kept likewise, and runs again
+//!   by the source's own schedule.
 //! - Probes that succeed before passes that fail don't add up to a loop at the initial interval: passes have a backoff
 //!   of their own, which a probe doesn't reset.
 //! - While it is paused, no pass starts by itself; probes and manual passes go on, and what changes is kept.
@@ -44,8 +45,8 @@ pub struct Machine {
     plan: Plan,
     probe_retry: Backoff,
     pass_retry: Backoff,
-    /// The manual request to run again.
-    manual: Option<RunRequest>,
+    /// The manual request to run again, and when at the earliest.
+    manual: Option<(RunRequest, Instant)>,
     /// Whether passes start by themselves only after [`Event::Resume`].
     paused: bool,
     /// When an online link is probed again; moved on by MongoDB's answers only, so that passes which had nothing to
@@ -83,7 +84,7 @@ impl Machine {
         let fx = &mut effects;
         match event {
             Event::Timer => self.timer(now, random, fx),
-            Event::Hint(_) => self.hint(now, fx),
+            Event::Hint(kind) => self.hint(kind, now, fx),
             Event::ProbeSucceeded => self.probe_succeeded(now, random, fx),
             Event::ProbeFailed(failure) => self.probe_failed(failure, now, random, fx),
             Event::SourceChanged => self.source_changed(now, fx),
@@ -119,7 +120,7 @@ impl Machine {
             (false, true) => self.source_changed(now, &mut effects),
             _ => {}
         }
-        self.hint(now, &mut effects);
+        self.hint(HintKind::Network, now, &mut effects);
         effects
     }
 
@@ -129,8 +130,11 @@ impl Machine {
         match self.state {
             State::Probing { lost_at, .. } => Some(lost_at),
             State::Offline { next_probe } => Some(next_probe),
-            State::Online if self.is_automatic() => Some(self.recheck.min(self.plan.due())),
-            State::Online => Some(self.recheck),
+            State::Online => {
+                let manual = self.manual.map(|(_, at)| at);
+                let automatic = self.is_automatic().then(|| self.plan.due());
+                [manual, automatic].into_iter().flatten().chain([self.recheck]).min()
+            }
             State::Exporting { stalls_at, .. } => Some(stalls_at),
             State::Stopping => None,
         }
@@ -158,7 +162,7 @@ impl Machine {
         }
     }
 
-    /// Whether a manual request waits for MongoDB to be reached.
+    /// Whether a manual request waits for MongoDB to be reached, or for the source to be readable.
     #[must_use]
     pub fn keeps_manual(&self) -> bool {
         self.manual.is_some()
@@ -186,7 +190,7 @@ impl Machine {
         }
     }
 
-    fn hint(&mut self, now: Instant, fx: &mut Vec<Effect>) {
+    fn hint(&mut self, kind: HintKind, now: Instant, fx: &mut Vec<Effect>) {
         let earliest = self.after_last_probe(now);
         match &mut self.state {
             State::Probing { hinted, .. } => *hinted = true,
@@ -195,6 +199,11 @@ impl Machine {
                 if *next_probe <= now {
                     self.start_probe(now, fx);
                 }
+            }
+            // Somebody wants to know: a collection that was dropped is noticed by a probe.
+            State::Online if matches!(kind, HintKind::ConnectionTest | HintKind::Signal) => {
+                self.recheck = self.recheck.min(earliest);
+                self.go_on(now, fx);
             }
             State::Online | State::Exporting { .. } | State::Stopping => {}
         }
@@ -267,7 +276,7 @@ impl Machine {
         match (end, automatic) {
             (PassEnd::ConnectivityFailed(failure), _) => {
                 if let PassRequest::Manual(request) = request {
-                    self.manual = Some(request);
+                    self.manual = Some((request, now));
                 }
                 self.plan.rest(&self.timing, now);
                 let retry = later(now, self.pass_retry.next(random));
@@ -281,9 +290,15 @@ impl Machine {
                 // A manual pass leaves the full look owed: it has other settings.
                 self.plan.complete(kind.unwrap_or(PassKind::Tail), more_at, &self.timing, now, random);
             }
-            (PassEnd::SourceFailed, Some(_)) => self.plan.source_failed(&self.timing, now, random),
+            (PassEnd::SourceFailed, _) => {
+                let by_hand = automatic.is_none();
+                let retry = self.plan.source_failed(by_hand, &self.timing, now, random);
+                if let PassRequest::Manual(request) = request {
+                    self.manual = Some((request, retry));
+                }
+            }
             (PassEnd::Aborted, Some(_)) => self.plan.aborted(&self.timing, now, random),
-            (PassEnd::SourceFailed | PassEnd::Aborted, None) => self.plan.rest(&self.timing, now),
+            (PassEnd::Aborted, None) => self.plan.rest(&self.timing, now),
         }
         if self.link.is_online() {
             self.go_on(now, fx);

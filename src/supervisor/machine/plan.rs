@@ -102,13 +102,24 @@ impl Plan {
         }
     }
 
-    /// An automatic pass couldn't read the source.
-    pub(super) fn source_failed(&mut self, timing: &Timing, now: Instant, random: f64) {
+    /// A pass couldn't read the source. Answers when it is tried again.
+    pub(super) fn source_failed(
+        &mut self,
+        by_hand: bool,
+        timing: &Timing,
+        now: Instant,
+        random: f64,
+    ) -> Instant {
         let changed_meanwhile = self.next_look.is_some();
-        let retry = later(now, self.source.next(random));
+        let mut retry = later(now, self.source.next(random));
+        if by_hand && self.next_full > now {
+            // Requests that fail again and again may not put off what was planned before them.
+            retry = retry.min(self.next_full);
+        }
         self.rest(timing, now);
         self.next_full = retry;
         self.next_look = changed_meanwhile.then_some(self.earliest);
+        retry
     }
 
     /// An automatic pass was stopped: nobody wants it back at once.

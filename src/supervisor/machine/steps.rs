@@ -20,7 +20,7 @@ impl Machine {
     /// Online with nothing under way: begins what is due.
     pub(super) fn go_on(&mut self, now: Instant, fx: &mut Vec<Effect>) {
         self.state = State::Online;
-        if let Some(request) = self.manual.take() {
+        if let Some((request, _)) = self.manual.take_if(|(_, at)| *at <= now) {
             self.start_pass(PassRequest::Manual(request), now, now, fx);
         } else if now >= self.recheck {
             self.start_probe(now, fx);

@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use mongodb::bson::doc;
 
 use super::{Scene, export, history};
+use crate::host::Host;
 use crate::support::daemon::Daemon;
 use crate::support::mongod::{Mongod, shared_mongod};
 use crate::support::proxy::Proxy;
@@ -160,4 +161,16 @@ fn without_the_right_to_list_collections_rows_are_carried_and_it_is_said_once() 
     let said = |event| daemon.log().all().iter().filter(|line| line.event() == Some(event)).count();
     assert_eq!((said("collection_uuid_unknown"), said("index_missing"), said("target_changed")), (1, 1, 0));
     assert!(!daemon.log().text().contains("secret"));
+}
+
+#[test]
+fn a_connection_test_notices_that_the_collection_was_dropped() {
+    let mut host = Host::new("dropped").set("probe.online_interval", "1h");
+    host.app.insert_inquiries(20);
+    host.start();
+    host.wait_outcomes(20, 0, 0);
+    host.mongo.drop_collection(&host.database, TABLE);
+    let (code, answer) = host.daemon().post("/api/export/test-mongodb-connection");
+    assert_eq!(code, 200, "{answer}");
+    host.wait("all rows", || (host.documents() == 20).then_some(()));
 }

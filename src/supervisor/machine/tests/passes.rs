@@ -216,6 +216,37 @@ fn a_manual_run_without_a_word_of_mongodb_leaves_the_link_down() {
 }
 
 #[test]
+fn a_manual_run_that_the_source_breaks_off_runs_again_by_the_source_s_schedule() {
+    for automatic in [true, false] {
+        let mut bench = Bench::with(Timing { automatic, ..timing() });
+        bench.on(Event::ProbeSucceeded);
+        if automatic {
+            bench.on(COMPLETE);
+        }
+        assert_eq!(bench.after(SECOND).on(Event::StartRequested(by_hand(7))), [manual(7)]);
+        let mut waits = Vec::new();
+        for _ in 0..3 {
+            assert_eq!(bench.on(Event::PassEnded(PassEnd::SourceFailed)), []);
+            waits.push(bench.wait());
+            assert_eq!(bench.timer(), [manual(7)]);
+        }
+        assert!(waits.is_sorted() && waits[0] < waits[2], "{waits:?}");
+        bench.on(COMPLETE);
+        assert!(!bench.machine.keeps_manual());
+    }
+}
+
+#[test]
+fn a_manual_run_that_waits_for_the_source_is_forgotten_when_it_is_stopped() {
+    let mut bench = Bench::online();
+    bench.on(Event::StartRequested(by_hand(7)));
+    bench.on(Event::PassEnded(PassEnd::SourceFailed));
+    assert!(bench.machine.keeps_manual());
+    bench.on(Event::StopRequested);
+    assert!(!bench.machine.keeps_manual());
+}
+
+#[test]
 fn good_probes_before_bad_passes_slow_down_all_the_same() {
     let mut bench = Bench::exporting();
     let mut waits = Vec::new();

@@ -102,7 +102,7 @@ impl Watcher {
             }
             Event::StartRequested(_) if self.pass => return,
             Event::PassEnded(end) => {
-                self.pass_over(matches!(end, PassEnd::ConnectivityFailed(_)));
+                self.pass_over(matches!(end, PassEnd::ConnectivityFailed(_) | PassEnd::SourceFailed));
             }
             Event::StartRequested(_) => self.manual_requests += 1,
             Event::SourceChanged | Event::CompareWanted => self.unseen = true,
