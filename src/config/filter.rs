@@ -29,6 +29,12 @@ pub(super) fn check(text: &str) -> Result<(), String> {
         if let Some(level) = nearest(word, LEVELS).filter(|level| !level.eq_ignore_ascii_case(word)) {
             return Err(format!("names a level that doesn't exist; did you mean {level}?"));
         }
+        if !LEVELS.iter().any(|level| level.eq_ignore_ascii_case(word)) {
+            return Err(format!(
+                "has a word alone that is no level ({}); a part of the program is given one, as in hyper=debug",
+                LEVELS.join(", ")
+            ));
+        }
     }
     Ok(())
 }
