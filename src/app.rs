@@ -14,7 +14,7 @@ use crate::http;
 use crate::ledger::{self, LedgerError, Store, Taken};
 use crate::report::{Backlog, ExportStatus, Link, LinkPast};
 use crate::signals::Signals;
-use crate::source::{NoHostId, source_id};
+use crate::source::{NoHostId, SUMMARY_LIMIT, source_id};
 use crate::supervisor::control::{Control, Deadlines, Snapshots};
 use crate::supervisor::{Checks, Parts, Reload, Supervisor, schedule, was_paused};
 use crate::systemd::Notifier;
@@ -27,9 +27,6 @@ const DRAIN: Duration = Duration::from_secs(3);
 
 /// The longest that clients may hold the HTTP server when the daemon stops.
 const HTTP_DRAIN: Duration = Duration::from_millis(1_200);
-
-/// The longest that `sqlite-data` may take.
-const SUMMARY_DEADLINE: Duration = Duration::from_secs(30);
 
 /// The longest that `history`, `records` and `records/retry` may take.
 const LEDGER_DEADLINE: Duration = Duration::from_secs(10);
@@ -117,7 +114,7 @@ async fn serve(
         command: Duration::from_secs(2),
         // The connection's own deadline is the probe's; counting documents may take a little on top.
         test_connection: config.probe.timeout + Duration::from_millis(300),
-        summary: SUMMARY_DEADLINE,
+        summary: SUMMARY_LIMIT,
         ledger: LEDGER_DEADLINE,
         rollback: ROLLBACK_DEADLINE,
     };

@@ -195,6 +195,17 @@ fn shown(key: &str) -> String {
     key.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }
 
+/// The same for a column of a table: what is longer than a line is cut.
+fn cell(text: &str) -> String {
+    const LONGEST: usize = 64;
+    let mut cell: String = shown(text).chars().take(LONGEST + 1).collect();
+    if let Some((end, _)) = cell.char_indices().nth(LONGEST) {
+        cell.truncate(end);
+        cell.push('…');
+    }
+    cell
+}
+
 /// The same for a whole text, whose lines stay lines: servers and other programs have a part in it, too.
 #[must_use]
 pub fn harmless(text: &str) -> String {

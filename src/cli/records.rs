@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::{Options, shown};
+use super::{Options, cell, shown};
 use crate::config::{Config, ConfigError, Sources};
 use crate::ledger::{self, Cursor, Ledger, LedgerError};
 use crate::report::{Outcome, Remark, Remarks};
@@ -129,11 +129,11 @@ fn table(page: &Remarks) -> String {
     if page.records.is_empty() {
         return "No such rows.\n".to_owned();
     }
-    let width = page.records.iter().map(|row| row.key.chars().count()).max().unwrap_or(0).max(3);
+    let width = page.records.iter().map(|row| cell(&row.key).chars().count()).max().unwrap_or(0).max(3);
     let mut text = format!("{:width$}  OUTCOME    TRIED  LAST                      REASON\n", "KEY");
     for row in &page.records {
         let outcome = row.outcome.as_str();
-        let (key, tried, last) = (shown(&row.key), row.attempts, row.last_at.to_string());
+        let (key, tried, last) = (cell(&row.key), row.attempts, row.last_at.to_string());
         // Writing to a String can't fail.
         let why = shown(&reason(row));
         let _ = writeln!(text, "{key:width$}  {outcome:9}  {tried:>5}  {last:24}  {why}");

@@ -137,3 +137,10 @@ fn records_of_a_daemon_that_never_ran_name_the_key_to_look_at() {
 fn nothing_that_is_said_steers_a_terminal_and_lines_stay_lines() {
     assert_eq!(harmless("one\u{1b}[2J\r\ntwo\u{9b}\n"), "one\u{fffd}[2J\u{fffd}\ntwo\u{fffd}\n");
 }
+
+#[test]
+fn a_cell_of_a_table_is_cut_and_harmless() {
+    assert_eq!(super::cell("a\u{1b}b"), "a\u{fffd}b");
+    assert_eq!(super::cell(&"é".repeat(64)), "é".repeat(64));
+    assert_eq!(super::cell(&"é".repeat(70_000)), format!("{}…", "é".repeat(64)));
+}

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::status::pretty;
 use super::voice::Voice;
-use super::{CommandError, Finding, Options, shown};
+use super::{CommandError, Finding, Options, cell, shown};
 use crate::audit::{self, Kind, Surroundings, Verified};
 use crate::config::{Config, Sources};
 use crate::ledger::{self, Ledger};
@@ -135,7 +135,7 @@ fn as_text(verified: &Verified, has_ledger: bool) -> String {
 }
 
 fn list(verified: &Verified) -> String {
-    let keys = verified.differences.iter().map(|difference| shown(&difference.key));
+    let keys = verified.differences.iter().map(|difference| cell(&difference.key));
     let width = keys.map(|key| key.chars().count()).max().unwrap_or(0).max(3);
     let mut text = format!("KIND       {:width$}  {:24}  WHAT\n", "KEY", "_ID");
     for difference in &verified.differences {
@@ -147,7 +147,7 @@ fn list(verified: &Verified) -> String {
         let columns: Vec<String> = difference.columns.iter().map(|column| shown(column)).collect();
         let parts = [columns.join(", "), difference.why.to_owned()];
         let what: Vec<&str> = parts.iter().map(String::as_str).filter(|part| !part.is_empty()).collect();
-        let (key, id) = (shown(&difference.key), &difference.id);
+        let (key, id) = (cell(&difference.key), cell(&difference.id));
         let _ = writeln!(text, "{kind:9}  {key:width$}  {id:24}  {}", what.join("; "));
     }
     text

@@ -35,11 +35,18 @@ const CACHE_KIB: i64 = 512;
 pub(super) struct Access {
     path: PathBuf,
     frozen: Option<Frozen>,
+    /// When a read is broken off.
+    end: Option<Instant>,
 }
 
 impl Access {
     pub(super) fn new(path: &Path) -> Self {
-        Self { path: path.to_owned(), frozen: None }
+        Self { path: path.to_owned(), frozen: None, end: None }
+    }
+
+    /// The same, whose reads break off at `end`, with SQLite's `SQLITE_INTERRUPT`.
+    pub(super) fn until(path: &Path, end: Instant) -> Self {
+        Self { end: Some(end), ..Self::new(path) }
     }
 
     /// Runs `read` on a committed state of the database. It may run several times: the last one counts. Its argument
@@ -77,19 +84,29 @@ impl Access {
             drop(kept);
             return self.shared(&found, |connection| read(connection, attempt));
         }
-        let frozen = match kept {
+        let mut frozen = match kept {
             Some(frozen) => frozen,
             None => match Frozen::open(&self.path, &found)? {
                 Some(frozen) => frozen,
                 None => return Ok(None),
             },
         };
+        self.limit(&mut frozen.connection)?;
         let value = in_transaction(&frozen.connection, &self.path, |connection| read(connection, attempt));
         if !frozen.held(&self.path)? {
             return Ok(None);
         }
         self.frozen = Some(frozen);
         value.map(Some)
+    }
+
+    fn limit(&self, connection: &mut Connection) -> Result<(), SourceError> {
+        /// How often it is asked whether the time is over: instructions of SQLite's.
+        const ASKED_EACH: i32 = 10_000;
+        let Some(end) = self.end else { return Ok(()) };
+        connection
+            .progress_handler(ASKED_EACH, Some(move || Instant::now() >= end))
+            .map_err(|error| SourceError::from_sqlite(&error, &self.path))
     }
 
     fn shared<T>(
@@ -100,7 +117,8 @@ impl Access {
         refuse_to_leave_files(found.file())?;
         let value = {
             let _locks = locks::taken_by_us();
-            open_uri(found.file(), "").and_then(|connection| {
+            open_uri(found.file(), "").and_then(|mut connection| {
+                self.limit(&mut connection)?;
                 let _previous = connection.busy_timeout(BUSY_TIMEOUT);
                 in_transaction(&connection, &self.path, read)
             })
@@ -183,4 +201,30 @@ fn escaped(path: &Path) -> String {
         }
         uri
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_read_breaks_off_at_its_end_in_both_ways() {
+        for mode in ["wal", "delete"] {
+            let directory = tempfile::tempdir().unwrap();
+            let path = directory.path().join("app.db");
+            let application = Connection::open(&path).unwrap();
+            application.execute_batch(&format!("PRAGMA journal_mode = {mode}; CREATE TABLE t (x)")).unwrap();
+            let endless =
+                "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n";
+            let mut access = Access::until(&path, Instant::now() + Duration::from_millis(20));
+            let read = access.read(|connection, _| {
+                let count = connection.query_row(endless, [], |row| row.get::<_, i64>(0));
+                count.map_err(|error| SourceError::from_sqlite(&error, &path))
+            });
+            assert!(
+                matches!(read, Err(SourceError::Sqlite { code: rusqlite::ffi::SQLITE_INTERRUPT, .. })),
+                "{mode}: {read:?}"
+            );
+        }
+    }
 }

@@ -29,6 +29,6 @@ pub use error::SourceError;
 pub use host::{NoHostId, source_id};
 pub use reader::{PageEnd, Reader, RowRef, Visitor};
 pub use stamp::Stamp;
-pub use summary::summary;
+pub use summary::{SUMMARY_LIMIT, summary};
 pub use survey::{Journal, Survey, survey};
 pub use watch::Watch;

@@ -2,7 +2,7 @@
 
 use std::fs::{File, Metadata};
 use std::io::{ErrorKind, Read as _};
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -51,6 +51,10 @@ impl Stamp {
             Err(source) => return Err(SourceError::File { path: path.to_owned(), source }),
         };
         let metadata = stat(&file)?.ok_or_else(missing)?;
+        if metadata.file_type().is_fifo() || metadata.file_type().is_socket() {
+            // Whoever opens a pipe waits for somebody at its other end.
+            return Err(SourceError::NotADatabase(path.to_owned()));
+        }
         let changed = Some((metadata.ctime(), metadata.ctime_nsec()));
         let database = FileStamp { changed, ..FileStamp::from(&metadata) };
         let [wal, journal] = [beside(&file, "-wal"), beside(&file, "-journal")].map(|path| stat(&path));

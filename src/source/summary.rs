@@ -1,6 +1,7 @@
 //! The table at a glance: how many rows, a few of them, and who they are.
 
 use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use serde_json::{Map, Value};
@@ -19,20 +20,83 @@ const SAMPLES: u32 = 5;
 /// How many different values a distribution tells at most; the rest is added up under `"other"`.
 const VALUES: usize = 200;
 
-/// Reads the summary.
+/// Bytes of a value that are shown at most.
+const LONGEST: usize = 16 * 1024;
+
+/// How long counting may take.
+pub const SUMMARY_LIMIT: Duration = Duration::from_secs(30);
+
+/// Reads the summary. Each part of it is a read of its own, so that the application's write-ahead log can be emptied in between.
 ///
 /// # Errors
-/// Whatever keeps the table from being read.
+/// Whatever keeps the table from being read, or that it takes longer than [`SUMMARY_LIMIT`].
 pub fn summary(config: &config::Sqlite) -> Result<Summary, SourceError> {
+    let end = Instant::now() + SUMMARY_LIMIT;
     let mut reader = Reader::open(config, &[])?;
     let total_records = reader.count(None)?;
     let mut samples = Samples { shape: reader.shape().clone(), records: Vec::new() };
     reader.page(None, SAMPLES, &mut samples)?;
     let shape = samples.shape;
-    let statistics = Access::new(&config.path).read(|connection, _| {
-        statistics(connection, config, &shape).map_err(|error| SourceError::from_sqlite(&error, &config.path))
-    })?;
+    let mut access = Access::until(&config.path, end);
+    let mut ask = |part: &dyn Fn(&Connection) -> rusqlite::Result<Value>| {
+        access.read(|connection, _| {
+            part(connection).map_err(|error| SourceError::from_sqlite(&error, &config.path))
+        })
+    };
+    let (table, mut statistics) = (quoted(&config.table), Map::new());
+    for column in config.summary_unique.iter().filter(|name| shape.find(name).is_some()) {
+        let count = ask(&|connection| unique(connection, &table, column))?;
+        statistics.insert(format!("unique_{}s", snake_case(column)), count);
+    }
+    for column in config.summary_distribution.iter().filter(|name| shape.find(name).is_some()) {
+        let counts = ask(&|connection| distribution(connection, &table, column))?;
+        statistics.insert(format!("{}_distribution", snake_case(column)), counts);
+    }
     Ok(Summary { total_records, sample_records: samples.records, statistics })
+}
+
+fn unique(connection: &Connection, table: &str, column: &str) -> rusqlite::Result<Value> {
+    let sql = format!("SELECT count(DISTINCT {}) FROM main.{table}", quoted(column));
+    connection.query_row(&sql, [], |row| row.get::<_, i64>(0)).map(Value::from)
+}
+
+fn distribution(connection: &Connection, table: &str, column: &str) -> rusqlite::Result<Value> {
+    let name = quoted(column);
+    let sql = format!("SELECT {name}, count(*) FROM main.{table} GROUP BY {name} ORDER BY 2 DESC, 1");
+    let mut distribution = Map::new();
+    let mut statement = connection.prepare(&sql)?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let key = match brief(ValueRef::from(row.get_ref(0)?)) {
+            Value::String(text) => text,
+            other => other.to_string(),
+        };
+        let key = if distribution.len() < VALUES { key } else { "other".to_owned() };
+        let count: i64 = row.get(1)?;
+        let sum = distribution.get(&key).and_then(Value::as_i64).unwrap_or(0) + count;
+        distribution.insert(key, sum.into());
+    }
+    Ok(distribution.into())
+}
+
+/// The value as it is shown; of a long one its beginning.
+fn brief(value: ValueRef<'_>) -> Value {
+    let cut = |bytes: &[u8]| bytes.len() > LONGEST;
+    let (value, is_cut) = match value {
+        ValueRef::Text(text) if cut(text) => (ValueRef::Text(beginning(text)), true),
+        ValueRef::Blob(blob) if cut(blob) => (ValueRef::Blob(&blob[..LONGEST]), true),
+        whole => (whole, false),
+    };
+    match shown(value) {
+        Value::String(text) if is_cut => (text + "…").into(),
+        value => value,
+    }
+}
+
+/// Of a text, as much as may be shown, without half a character at the end.
+fn beginning(text: &[u8]) -> &[u8] {
+    let end = (LONGEST - 3..=LONGEST).rev().find(|&end| text[end] & 0xC0 != 0x80);
+    &text[..end.unwrap_or(LONGEST)]
 }
 
 struct Samples {
@@ -52,7 +116,7 @@ impl Visitor for Samples {
             exported
                 .map(|(_, column)| column)
                 .map(|(name, value)| {
-                    let value = match (name.as_str(), shown(*value)) {
+                    let value = match (name.as_str(), brief(*value)) {
                         ("id", Value::Number(number)) => number.to_string().into(),
                         (_, value) => value,
                     };
@@ -62,39 +126,6 @@ impl Visitor for Samples {
         );
         ControlFlow::Continue(())
     }
-}
-
-fn statistics(
-    connection: &Connection,
-    config: &config::Sqlite,
-    shape: &Shape,
-) -> rusqlite::Result<Map<String, Value>> {
-    let table = quoted(&config.table);
-    let mut statistics = Map::new();
-    for column in config.summary_unique.iter().filter(|name| shape.find(name).is_some()) {
-        let sql = format!("SELECT count(DISTINCT {}) FROM main.{table}", quoted(column));
-        let count: i64 = connection.query_row(&sql, [], |row| row.get(0))?;
-        statistics.insert(format!("unique_{}s", snake_case(column)), count.into());
-    }
-    for column in config.summary_distribution.iter().filter(|name| shape.find(name).is_some()) {
-        let name = quoted(column);
-        let sql = format!("SELECT {name}, count(*) FROM main.{table} GROUP BY {name} ORDER BY 2 DESC, 1");
-        let mut distribution = Map::new();
-        let mut statement = connection.prepare(&sql)?;
-        let mut rows = statement.query([])?;
-        while let Some(row) = rows.next()? {
-            let key = match shown(ValueRef::from(row.get_ref(0)?)) {
-                Value::String(text) => text,
-                other => other.to_string(),
-            };
-            let key = if distribution.len() < VALUES { key } else { "other".to_owned() };
-            let count: i64 = row.get(1)?;
-            let sum = distribution.get(&key).and_then(Value::as_i64).unwrap_or(0) + count;
-            distribution.insert(key, sum.into());
-        }
-        statistics.insert(format!("{}_distribution", snake_case(column)), distribution.into());
-    }
-    Ok(statistics)
 }
 
 /// `parentType` → `parent_type`.
@@ -110,4 +141,23 @@ fn snake_case(name: &str) -> String {
         }
         snake
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_long_value_its_beginning_is_shown_in_whole_characters() {
+        let short = "é".repeat(LONGEST / 2);
+        assert_eq!(brief(ValueRef::Text(short.as_bytes())), short);
+        for shift in ["", "a", "ab"] {
+            let long = format!("{shift}{}", "€".repeat(LONGEST));
+            let Value::String(text) = brief(ValueRef::Text(long.as_bytes())) else { panic!("a text") };
+            let text = text.strip_suffix('…').expect("it is cut");
+            assert!(long.starts_with(text) && (LONGEST - 3..=LONGEST).contains(&text.len()));
+        }
+        let Value::String(text) = brief(ValueRef::Blob(&[1; LONGEST + 1])) else { panic!("a text") };
+        assert!(text.ends_with('…') && text.len() < 3 * LONGEST);
+    }
 }

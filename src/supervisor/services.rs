@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use super::control::{Answer, Connected, LedgerRefusal, RollbackRefusal, Services, SourceUnavailable};
 use super::rollback::take_back;
+use tokio::sync::Semaphore;
+
 use crate::config::Config;
 use crate::ledger::{Cursor, InvalidCursor, Ledger, LedgerError, Store};
 use crate::report::{Failure, PastExport, RemarkQuery, Remarks, Rollback, RollbackRequest, Summary};
@@ -16,13 +18,15 @@ pub struct Checks {
     config: Arc<Config>,
     ways: Ways,
     store: Arc<Store>,
+    /// Whose turn it is to count: until that is really over, though nobody may wait for it any more.
+    counting: Arc<Semaphore>,
 }
 
 impl Checks {
     /// Checks by this configuration.
     #[must_use]
     pub fn new(config: Arc<Config>, ways: Ways, store: Arc<Store>) -> Self {
-        Self { config, ways, store }
+        Self { config, ways, store, counting: Arc::new(Semaphore::new(1)) }
     }
 
     /// Works with the ledger on a blocking thread.
@@ -59,10 +63,15 @@ impl Services for Checks {
     }
 
     fn summary(&self) -> Answer<'_, Result<Summary, SourceUnavailable>> {
-        let sqlite = self.config.sqlite.clone();
+        let (sqlite, counting) = (self.config.sqlite.clone(), Arc::clone(&self.counting));
         Box::pin(async move {
-            let read = tokio::task::spawn_blocking(move || source::summary(&sqlite)).await;
-            match read {
+            // Never closed.
+            let turn = counting.acquire_owned().await;
+            let read = tokio::task::spawn_blocking(move || {
+                let _turn = turn;
+                source::summary(&sqlite)
+            });
+            match read.await {
                 Ok(summary) => summary.map_err(|error| SourceUnavailable::new(error.to_string())),
                 Err(_) => Err(SourceUnavailable::new("an internal error")),
             }

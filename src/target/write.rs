@@ -17,6 +17,9 @@ const DUPLICATE_KEY: i32 = 11_000;
 /// The codes of a duplicate key: today's, and those of old servers.
 const DUPLICATE_KEYS: [i32; 3] = [DUPLICATE_KEY, 11_001, 12_582];
 
+/// The longest name of an error code that is taken over; the server's own have half of that.
+const LONGEST_NAME: usize = 100;
+
 impl Target {
     /// Sends documents or statements, unordered, in as few commands as hold them, with our write concern.
     pub(super) async fn write(
@@ -108,7 +111,7 @@ impl Target {
         }
         let inserted = outcomes.iter().filter(|outcome| **outcome == InsertOutcome::Inserted).count();
         let told = reply.get("n").and_then(as_index);
-        if verb == Verb::Insert && told.is_some_and(|told| told != inserted) {
+        if verb == Verb::Insert && told != Some(inserted) {
             return Err(unreadable());
         }
         Ok(Ok(outcomes))
@@ -156,11 +159,14 @@ struct WriteErrorAt {
 
 /// The reply's write errors; a failure if one of them speaks of the server's state and not of a document.
 fn write_errors(reply: &Document) -> Result<Vec<WriteErrorAt>, Failure> {
-    let Ok(errors) = reply.get_array("writeErrors") else { return Ok(Vec::new()) };
+    let errors = match reply.get("writeErrors") {
+        None => return Ok(Vec::new()),
+        Some(errors) => errors.as_array().ok_or_else(unreadable)?,
+    };
     errors
         .iter()
-        .filter_map(Bson::as_document)
         .map(|error| {
+            let error = error.as_document().ok_or_else(unreadable)?;
             let code = error.get_i32("code").unwrap_or(0);
             if failure::reason_of_code(code).is_some() {
                 return Err(failure::of_server(code, error.get_str("errmsg").unwrap_or_default()));
@@ -201,7 +207,7 @@ fn meaning(code: i32, error: &Document) -> String {
         121 => "the collection's validator refuses it".to_owned(),
         10_334 | 17_419 | 17_420 => "it is larger than MongoDB's limit of 16 MiB".to_owned(),
         _ => match error.get_str("codeName") {
-            Ok(name) if name.chars().all(|c| c.is_ascii_alphanumeric()) => {
+            Ok(name) if name.len() <= LONGEST_NAME && name.chars().all(|c| c.is_ascii_alphanumeric()) => {
                 format!("MongoDB refuses it: {name}")
             }
             _ => format!("MongoDB refuses it with error code {code}"),
@@ -246,6 +252,20 @@ mod tests {
         let reply =
             doc! { "ok": 1, "writeErrors": [{ "index": 0, "code": 10_107, "errmsg": "not primary" }] };
         assert!(write_errors(&reply).is_err());
+    }
+
+    #[test]
+    fn write_errors_that_are_none_say_nothing() {
+        for errors in [Bson::from("dup"), Bson::Array(vec![1.into()]), Bson::Null] {
+            assert!(write_errors(&doc! { "ok": 1, "n": 1, "writeErrors": errors }).is_err());
+        }
+        assert!(write_errors(&doc! { "ok": 1, "n": 1 }).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_name_of_any_length_is_not_taken_over() {
+        assert!(meaning(8_000, &doc! { "codeName": "AtlasError" }).ends_with("AtlasError"));
+        assert!(meaning(8_000, &doc! { "codeName": "x".repeat(10_000) }).len() < 100);
     }
 
     #[test]
