@@ -1,19 +1,22 @@
 //! What is to be measured.
 
+use std::path::{PathBuf, absolute};
 use std::str::FromStr;
 use std::time::Duration;
 
 /// How it is called.
 pub(crate) const USAGE: &str = "\
 usage: cargo bench [-- [PART ...] [--quick] [--rows N,N,...] [--batch N,N] [--rounds N] [--minutes N]
-                        [--delay N]]
-parts: throughput latency memory start (these four if none is named) idle
+                        [--delay N] [--program PATH]]
+parts: throughput latency memory start (these four if none is named) idle order
   --quick     small tables, few rounds: whether everything runs, not how fast it is
   --rows      sizes of the table (throughput: 10000,100000,1000000; memory: 1000000)
   --batch     sizes of a batch, 1 to 1000 (100,1000)
   --rounds    rounds of each size, instead of fewer for larger tables
   --minutes   how long an idle daemon is watched, for each of its two states (5)
-  --delay     how far away the server of latency is: milliseconds there and back (100)";
+  --delay     how far away the server of latency is: milliseconds there and back (100)
+  --program   the daemon's program, instead of the one that is built beside this: an older one, or one as it is
+              installed, without what the benchmark needs of the libraries";
 
 /// One thing to measure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +26,8 @@ pub(crate) enum Part {
     Memory,
     Start,
     Idle,
+    /// Measures nothing: writes down what the linker puts side by side.
+    Order,
 }
 
 /// The command line.
@@ -36,6 +41,8 @@ pub(crate) struct Arguments {
     pub(crate) watched: Duration,
     /// There and back.
     pub(crate) delay: Duration,
+    /// The daemon's.
+    pub(crate) program: Option<PathBuf>,
 }
 
 impl Arguments {
@@ -49,6 +56,7 @@ impl Arguments {
             rounds: None,
             watched: Duration::from_secs(300),
             delay: Duration::from_millis(100),
+            program: None,
         };
         let mut arguments = arguments.into_iter();
         while let Some(argument) = arguments.next() {
@@ -62,11 +70,13 @@ impl Arguments {
                 "--rounds" => read.rounds = Some(number(&value()?, 1, 1_000)?),
                 "--minutes" => read.watched = Duration::from_secs(60 * number::<u64>(&value()?, 1, 1_440)?),
                 "--delay" => read.delay = Duration::from_millis(number(&value()?, 1, 10_000)?),
+                "--program" => read.program = Some(program(&value()?)?),
                 "throughput" => read.parts.push(Part::Throughput),
                 "latency" => read.parts.push(Part::Latency),
                 "memory" => read.parts.push(Part::Memory),
                 "start" => read.parts.push(Part::Start),
                 "idle" => read.parts.push(Part::Idle),
+                "order" => read.parts.push(Part::Order),
                 other => return Err(format!("there is no {other:?}")),
             }
         }
@@ -92,6 +102,11 @@ impl Arguments {
         };
         self.rounds.unwrap_or(usual)
     }
+}
+
+/// The daemon is started in a directory of its own.
+fn program(path: &str) -> Result<PathBuf, String> {
+    absolute(path).ok().filter(|path| path.is_file()).ok_or_else(|| format!("there is no program {path:?}"))
 }
 
 fn numbers<T: FromStr + PartialOrd + Copy>(text: &str, least: T, most: T) -> Result<Vec<T>, String> {

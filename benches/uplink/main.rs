@@ -13,6 +13,7 @@ mod idle;
 mod latency;
 mod memory;
 mod mongoimport;
+mod order;
 mod place;
 mod plain;
 mod report;
@@ -39,6 +40,9 @@ fn main() -> ExitCode {
             return ExitCode::from(64);
         }
     };
+    if let Some(program) = arguments.program.clone() {
+        uplink::measure_program(program);
+    }
     let began = Instant::now();
     let mongod = place::server();
     let mut report = Report::default();
@@ -49,6 +53,7 @@ fn main() -> ExitCode {
             Part::Memory => memory::measure(&mongod, &arguments, &mut report),
             Part::Start => start::measure(&mongod, &arguments, &mut report),
             Part::Idle => idle::measure(&mongod, &arguments, &mut report),
+            Part::Order => order::write(&mongod, &report),
         }
     }
     report.sum_up();

@@ -1,17 +1,31 @@
 //! The daemon itself, timed by what it tells of its exports: its start isn't counted.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::place::Place;
-use crate::support::daemon::{Builder, Daemon};
+use crate::support::daemon::{Builder, Daemon, daemon_binary};
 use crate::support::wait::poll;
 use crate::table::PATIENCE;
 
 /// How often it is asked whether its export has ended; how long that took it tells itself.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
+
+/// The program that is measured, if it isn't the one that is built beside this.
+static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+
+/// Another program is to be measured; once.
+pub(crate) fn measure_program(path: PathBuf) {
+    PROGRAM.set(path).expect("it is said once");
+}
+
+/// The program that is measured.
+pub(crate) fn program() -> PathBuf {
+    PROGRAM.get().cloned().unwrap_or_else(daemon_binary)
+}
 
 /// A daemon that exports only when it is told to.
 pub(crate) struct Uplink {
@@ -29,6 +43,7 @@ impl Uplink {
     /// Its settings for a table and a place in MongoDB.
     pub(crate) fn settings(table: &Path, uri: &str, place: &Place) -> Builder {
         Daemon::builder(table, uri)
+            .program(program())
             .set("mongodb.database", place.database.as_str())
             // What an operator of a slow line would set; nothing waits for it otherwise.
             .set("mongodb.operation_timeout", "60s")
