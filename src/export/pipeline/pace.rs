@@ -46,6 +46,10 @@ const SHARE: u32 = 8;
 /// one command has shown: if each takes as long as it may, they take half of a deadline together.
 pub(in crate::export) const AT_WORK: usize = SHARE as usize / 2;
 
+/// Of commands of so few rows the server may work on twice as many, once they were seen to come back soon: between two of them it
+/// would have nothing to do, and they take little memory.
+const FEW_ROWS: usize = 250;
+
 /// Times that are remembered as a mean follow the last ones like this.
 const MEAN: u32 = 8;
 
@@ -131,7 +135,8 @@ impl Pace {
     /// Commands that may write at a time at most: as many as the server works on, and those that are on the way meanwhile. Of
     /// the time that a command takes, the shortest one is the way.
     fn most(&self) -> usize {
-        let at_work = self.limits.in_flight.clamp(1, AT_WORK);
+        let at_work = if self.rows() <= FEW_ROWS { AT_WORK * 2 } else { AT_WORK };
+        let at_work = self.limits.in_flight.clamp(1, at_work);
         let (Some(way), Some(write)) = (self.way.filter(|_| self.is_far()), self.write) else {
             return at_work;
         };

@@ -25,6 +25,17 @@ fn a_quick_link_is_filled_within_a_few_batches_and_never_beyond_the_limits() {
 }
 
 #[test]
+fn of_small_commands_twice_as_many_are_at_work_once_they_were_seen_to_come_back_soon() {
+    for (rows, window) in [(1, 8), (100, 8), (FEW_ROWS, 8), (FEW_ROWS + 1, 4)] {
+        let mut pace = Pace::new(Limits { least: rows, first: rows, rows, in_flight: 12, ..LIMITS });
+        pace.went_through(FIRST_COMMAND, ms(5));
+        assert_eq!(pace.window(), 4, "nothing was written yet");
+        pace.delivered(true, ms(5), true);
+        assert_eq!(pace.window(), window, "{rows} rows");
+    }
+}
+
+#[test]
 fn a_batch_that_was_asked_for_keeps_its_size() {
     let mut pace = Pace::new(Limits { least: 300, first: 300, most: 300, rows: 300, ..LIMITS });
     pace.delivered(true, ms(1), true);
