@@ -87,7 +87,7 @@ pub struct Export {
     pub batch_size: u16,
     /// Rows to which a batch may grow, of an automatic export or by putting those of a manual one together, 1..=1000.
     pub max_batch_size: u16,
-    /// Batches in flight at most.
+    /// Commands that write at a time at most.
     pub max_in_flight: u16,
     /// Bytes of the documents in flight, and of those read ahead, at most; but for one document.
     pub max_in_flight_bytes: usize,

@@ -30,6 +30,7 @@ mod moved;
 mod names;
 mod network;
 mod observe;
+mod order;
 mod pace;
 mod page;
 mod process;

@@ -64,7 +64,19 @@ fn the_benchmark_measures_what_it_is_told() {
     assert_eq!(told.rows(&[7]), [1_000_000, 5_000_000]);
     assert_eq!((told.batches.as_slice(), told.rounds(10), told.watched.as_secs()), (&[1_000][..], 2, 60));
     assert!(read("--quick").expect("valid").rows(&[7, 8])[0] >= 1_000, "smaller than that nothing is told");
-    for wrong in ["fast", "--rows", "--rows many", "--batch 0", "--batch 1001", "--rounds 0"] {
+    let other = read("order --program Cargo.toml").expect("it is there");
+    assert_eq!(other.parts, [Part::Order]);
+    assert!(other.program.is_some_and(|path| path.is_absolute()), "daemons have directories of their own");
+    for wrong in [
+        "fast",
+        "--rows",
+        "--rows many",
+        "--batch 0",
+        "--batch 1001",
+        "--rounds 0",
+        "--program",
+        "--program none",
+    ] {
         assert!(read(wrong).is_err(), "{wrong}");
     }
 }

@@ -144,6 +144,7 @@ fn work(app: &mut App, uplink: &Uplink) {
         uplink.daemon.get_text(path);
     }
     let mut visitor = TcpStream::connect(uplink.daemon.address()).expect("it listens");
+    visitor.set_read_timeout(Some(PATIENCE)).expect("a valid timeout");
     visitor.write_all(LAST_LOOK.as_bytes()).expect("it reads");
     visitor.read_to_end(&mut Vec::new()).expect("it answers and hangs up");
 }
@@ -175,7 +176,7 @@ fn watcher(kind: &Kind) -> (TempDir, PathBuf) {
         Kind::Careful => " run",
     };
     let script = format!(
-        "#!/bin/sh\nexec valgrind --quiet --tool=callgrind --demangle=no --callgrind-out-file={}/%p.callgrind {} \"$@\"{command}\n",
+        "#!/bin/sh\nexec valgrind --quiet --tool=callgrind --demangle=no --callgrind-out-file='{}/%p.callgrind' '{}' \"$@\"{command}\n",
         directory.path().display(),
         uplink::program().display()
     );

@@ -9,6 +9,7 @@ mod names;
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::process::Command;
 
 use self::day::Kind;
 use crate::report::Report;
@@ -22,7 +23,8 @@ const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/packaging/order.txt");
 const HEAD: &str = "\
 # The functions that a running daemon calls, for build.rs: as patterns, since hashes are others in each build.
 # Made by cargo bench -- order --program PATH, of a release that keeps its names (CARGO_PROFILE_RELEASE_STRIP=none).
-# A name that is no more costs nothing; a function that is missing costs an idle daemon 64 KiB.
+# A name that is no more costs nothing; a function that is missing costs an idle daemon 64 KiB. Another compiler may name all of
+# them otherwise.
 ";
 
 /// What isn't seen here and happens elsewhere: the hash by instructions that valgrind's processor lacks, and a log in text or to
@@ -32,11 +34,18 @@ const ELSEWHERE: [&str; 2] = ["_ZN4sha26sha256*", "_ZN12mongo_uplink9telemetry*"
 /// Lets the daemon live through a day of each kind and writes down what it called.
 pub(crate) fn write(mongod: &Mongod, report: &Report) {
     report.heading("The functions that the daemon calls");
+    let valgrind = Command::new("valgrind").arg("--version").output();
+    assert!(valgrind.is_ok_and(|told| told.status.success()), "please install valgrind");
     let mut called = BTreeSet::new();
     let mut live = |mongod: &Mongod, kind| {
         for profile in day::live(mongod, &kind).profiles() {
             called.extend(names::called(&profile).iter().map(|name| names::pattern(name)));
         }
+        assert!(
+            called.len() > 1_000,
+            "{} has no names of its functions: build it with CARGO_PROFILE_RELEASE_STRIP=none",
+            uplink::program().display()
+        );
     };
     live(mongod, Kind::Plain);
     let authority = Authority::new();
@@ -47,11 +56,6 @@ pub(crate) fn write(mongod: &Mongod, report: &Report) {
         .with_login()
         .start();
     live(&guarded, Kind::Careful);
-    assert!(
-        called.len() > 1_000,
-        "{} has no names of its functions, or valgrind isn't there: build it with CARGO_PROFILE_RELEASE_STRIP=none",
-        uplink::program().display()
-    );
     let names = ELSEWHERE.into_iter().chain(called.iter().map(String::as_str));
     let text = names.fold(HEAD.to_owned(), |text, name| text + name + "\n");
     fs::write(FILE, text).expect("a file of the project's own");

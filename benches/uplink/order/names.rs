@@ -16,7 +16,7 @@ pub(super) fn called(profile: &str) -> BTreeSet<&str> {
         let Some((key, value)) = line.split_once('=') else { continue };
         match key {
             // The program itself may be `???`.
-            "ob" => ours = !resolve(&mut objects, value).contains(".so"),
+            "ob" => ours = !is_library(resolve(&mut objects, value)),
             "cob" => _ = resolve(&mut objects, value),
             "cfn" => _ = resolve(&mut names, value),
             "fn" => {
@@ -30,6 +30,11 @@ pub(super) fn called(profile: &str) -> BTreeSet<&str> {
         }
     }
     called
+}
+
+fn is_library(path: &str) -> bool {
+    let file = path.rsplit('/').next().unwrap_or(path);
+    file.ends_with(".so") || file.contains(".so.")
 }
 
 /// Whether it is a name, and not an address or a remark.
@@ -60,15 +65,14 @@ pub(super) fn pattern(name: &str) -> String {
     if name.starts_with("_R") { without_crates_hashes(name) } else { name.to_owned() }
 }
 
-/// In the newer form of Rust's names a crate is `Cs`, its hash, `_` and its name.
+/// In the newer form of Rust's names a crate is `Cs`, its hash in letters and digits, `_`, and its name with its length before.
 fn without_crates_hashes(name: &str) -> String {
-    let mut pieces = name.split("Cs");
-    let mut pattern = pieces.next().unwrap_or_default().to_owned();
-    for piece in pieces {
-        match piece.split_once('_') {
-            Some((_hash, rest)) => pattern.extend(["Cs*_", rest]),
-            None => pattern.extend(["Cs", piece]),
-        }
+    let Some((before, after)) = name.split_once("Cs") else { return name.to_owned() };
+    let hash = after.find(|each: char| !each.is_ascii_alphanumeric()).unwrap_or(after.len());
+    let (hash, rest) = after.split_at(hash);
+    match rest.strip_prefix('_').filter(|rest| rest.starts_with(|first: char| first.is_ascii_digit())) {
+        Some(rest) => format!("{before}Cs*_{}", without_crates_hashes(rest)),
+        // A part of some other name.
+        None => format!("{before}Cs{hash}{}", without_crates_hashes(rest)),
     }
-    pattern
 }

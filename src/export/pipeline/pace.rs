@@ -46,8 +46,8 @@ const SHARE: u32 = 8;
 /// one command has shown: if each takes as long as it may, they take half of a deadline together.
 pub(in crate::export) const AT_WORK: usize = SHARE as usize / 2;
 
-/// Of commands of so few rows the server may work on twice as many, once they were seen to come back soon: between two of them it
-/// would have nothing to do, and they take little memory.
+/// Of commands of so few rows the server may work on twice as many, or it would have nothing to do between two of them: once four
+/// were seen to take a quarter of a deadline at most, so that eight take half of it. Memory is bounded by bytes in any case.
 const FEW_ROWS: usize = 250;
 
 /// Times that are remembered as a mean follow the last ones like this.

@@ -33,6 +33,9 @@ fn of_small_commands_twice_as_many_are_at_work_once_they_were_seen_to_come_back_
         pace.delivered(true, ms(5), true);
         assert_eq!(pace.window(), window, "{rows} rows");
     }
+    let few = Limits { least: 100, rows: 100, ..LIMITS };
+    assert_eq!(written_to(0, 20, Limits { in_flight: 6, ..few }).window(), 6, "never beyond the limit");
+    assert_eq!(written_to(100, 3, Limits { in_flight: 12, ..few }).window(), 12, "however far away");
 }
 
 #[test]
