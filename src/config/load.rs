@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use figment::Figment;
 use figment::value::Value;
@@ -11,7 +11,7 @@ use super::key::{FREE, Free, KEYS, Key};
 use super::place::Place;
 use super::rule::Setting;
 use super::{
-    Config, ConfigError, Problem, Shown, Sources, assemble, columns, layer, names, secret_file, show,
+    Config, ConfigError, Problem, Shown, Sources, State, assemble, columns, layer, names, secret_file, show,
 };
 
 /// Where a value comes from. The order is the precedence: later wins.
@@ -164,6 +164,13 @@ fn contradictions(settings: &Settings) -> Vec<Problem> {
     {
         let allowed = format!("{} bytes for both and the dot between them", names::MAX_NAMESPACE_BYTES);
         problems.push(clash(collection, database, "is too long together with", &allowed));
+    }
+    let (source, state) = (&settings["sqlite.path"], &settings["state.directory"]);
+    if let (Setting::Text(path), Setting::Text(directory)) = (&source.setting, &state.setting)
+        && Path::new(path) == Path::new(directory).join(State::LEDGER)
+    {
+        let allowed = "the application's database; that one is the daemon's own memory";
+        problems.push(clash(source, state, "is a file of", allowed));
     }
     problems.extend(open_to_all(settings));
     let tls = [&settings["http.tls_certificate_file"], &settings["http.tls_key_file"]];

@@ -160,8 +160,13 @@ pub struct TlsFiles {
 /// The daemon's own memory.
 #[derive(Clone, Debug)]
 pub struct State {
-    /// The directory that holds `state.db`.
+    /// The directory that holds the ledger.
     pub directory: PathBuf,
+}
+
+impl State {
+    /// The ledger's file in the directory.
+    pub const LEDGER: &str = "state.db";
 }
 
 /// The log.

@@ -4,10 +4,11 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use super::LedgerError;
+use crate::config::State;
 use crate::report::LedgerState;
 
 /// The ledger's file in the state directory.
-pub(super) const FILE: &str = "state.db";
+pub(super) const FILE: &str = State::LEDGER;
 
 /// What SQLite keeps beside it.
 const BESIDE: [&str; 3] = ["-wal", "-shm", "-journal"];

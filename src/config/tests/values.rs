@@ -125,6 +125,12 @@ fn every_value_that_is_not_allowed_is_refused_by_name_value_origin_and_rule() {
         ("http.allowed_hosts", "http://kiosk", "[[secret]]", "is a URL"),
         ("http.allowed_hosts", "kiosk,KIOSK", r#"["kiosk", "KIOSK"]"#, "item 2 repeats"),
         ("sqlite.path", "", r#""""#, "is empty"),
+        (
+            "sqlite.path",
+            "state/./state.db",
+            r#""state/./state.db""#,
+            r#"a file of state.directory = "state""#,
+        ),
         ("sqlite.table", "", r#""""#, "is empty"),
         ("sqlite.table", "a\0b", r#""a\0b""#, "control character"),
         ("state.directory", "", r#""""#, "is empty"),
