@@ -17,8 +17,8 @@ use crate::support::wait::poll;
 use crate::table::{inquiry, scratch};
 use crate::uplink::{self, Uplink};
 
-/// The size of the table: several batches of either size.
-const ROWS: u32 = 5_000;
+/// The size of the table: several batches of either size, and a ledger that is larger than SQLite's cache.
+const ROWS: u32 = 20_000;
 
 /// Changes that the application makes, one by one.
 const CHANGES: u32 = 20;
@@ -83,6 +83,7 @@ pub(super) fn live(mongod: &Mongod, kind: &Kind) -> Watched {
     };
     let daemon = Uplink::settings(app.path(), &uri, &place)
         .set("export.automatic", automatic)
+        .set("export.batch_size", 1_000)
         .set("mongodb.idle_disconnect", "2s")
         // It would start itself once more, unwatched.
         .env("MALLOC_CONF", "narenas:1,tcache:false")
